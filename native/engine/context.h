@@ -1,0 +1,62 @@
+#pragma once
+
+#include "model.h"
+
+#include <atomic>
+#include <memory>
+#include <span>
+
+namespace specdecpp {
+
+struct ContextOptions {
+    int size = 0;       // tokens the context holds
+    int threads = 1;    // for every decode, of one row or of many
+    int maxOutputs = 1; // rows whose logits one decode may return
+    ggml_type typeK = GGML_TYPE_F16;
+    ggml_type typeV = GGML_TYPE_F16;
+};
+
+struct LlamaContextDeleter {
+    void operator()(llama_context* context) const { llama_free(context); }
+};
+
+// One sequence's KV cache on one model: what has been evaluated, and the logits of the last decode.
+//
+// Invariant: after every call, also one that throws, the cache holds exactly the first past()
+// tokens of the sequence.
+class Context {
+public:
+    // A decode stops when *abort becomes true (on the processor; elsewhere, at its end).
+    // Throws ERR_OUT_OF_MEMORY or ERR_NOT_GENERATIVE.
+    Context(std::shared_ptr<const Model> model, const ContextOptions& options, const std::atomic<bool>* abort);
+
+    // Evaluates `tokens` at the positions past()…; afterwards logits(0…outputs-1) are those of the
+    // last `outputs` tokens. Throws ERR_ABORTED, ERR_CONTEXT_FULL or ERR_DECODE.
+    void decode(std::span<const Token> tokens, int outputs);
+
+    // Shape [vocabulary size]; valid until the next decode.
+    const float* logits(int output) const;
+
+    // Forgets all but the first `length` tokens; no effect if there are no more than that.
+    void truncate(int length);
+
+    // Whether truncate can take away a part of the sequence: recurrent and hybrid models cannot,
+    // because their state keeps no history. Evaluates two tokens on an empty cache.
+    bool canRollBack();
+
+    int past() const { return past_; }
+    int size() const { return size_; }
+    const Model& model() const { return *model_; }
+
+private:
+    void decodeChunk(std::span<const Token> tokens, int outputs);
+
+    std::shared_ptr<const Model> model_;
+    std::unique_ptr<llama_context, LlamaContextDeleter> context_;
+    int size_;
+    int past_ = 0;
+    int rows_ = 0; // rows of the last decode, and how many of them have logits
+    int outputs_ = 0;
+};
+
+} // namespace specdecpp

@@ -1,0 +1,113 @@
+#include "model.h"
+
+#include "backend.h"
+#include "error.h"
+#include "log.h"
+
+#include <algorithm>
+
+namespace specdecpp {
+
+namespace {
+
+bool isGpu(ggml_backend_dev_t device) {
+    const enum ggml_backend_dev_type type = ggml_backend_dev_type(device);
+    return type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
+}
+
+bool haveGpu() {
+    for (size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+        if (isGpu(ggml_backend_dev_get(i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+llama_load_mode loadMode(const ModelOptions& options) {
+    if (options.mmap) {
+        return options.mlock ? LLAMA_LOAD_MODE_MMAP_MLOCK : LLAMA_LOAD_MODE_MMAP;
+    }
+    return options.mlock ? LLAMA_LOAD_MODE_MLOCK : LLAMA_LOAD_MODE_NONE;
+}
+
+} // namespace
+
+Model::Model(const ModelOptions& options, LoadMonitor& monitor) : path_(options.path), vocabulary_(nullptr) {
+    installLog();
+    std::vector<ggml_backend_dev_t> devices;
+    for (const std::string& name : options.devices) {
+        devices.push_back(findDevice(name));
+    }
+    const bool wantsGpu = options.gpuLayers != 0;
+    usesGpu_ = wantsGpu && (devices.empty() ? haveGpu() : std::any_of(devices.begin(), devices.end(), isGpu));
+    if (options.gpuLayers > 0 && !usesGpu_) {
+        throw EngineError("ERR_NO_GPU", "gpuLayers is " + std::to_string(options.gpuLayers) +
+                                            ", but llama.cpp finds no GPU it can use here. Leave gpuLayers out to "
+                                            "run on the processor, or see to the GPU's driver.");
+    }
+    devices.push_back(nullptr);
+
+    llama_model_params params = llama_model_default_params();
+    params.devices = devices.size() > 1 ? devices.data() : nullptr;
+    params.n_gpu_layers = options.gpuLayers;
+    params.load_mode = loadMode(options);
+    params.progress_callback_user_data = &monitor;
+    params.progress_callback = [](float progress, void* data) {
+        auto* watched = static_cast<LoadMonitor*>(data);
+        watched->progress = progress;
+        return !watched->abort;
+    };
+
+    const LogCapture log;
+    model_.reset(llama_model_load_from_file(path_.c_str(), params));
+    if (monitor.abort) {
+        throw EngineError("ERR_ABORTED", "Loading " + path_ + " was aborted.");
+    }
+    if (!model_) {
+        throw EngineError("ERR_MODEL_LOAD", "llama.cpp cannot load " + path_ + ": " + log.reason() +
+                                                ". Check that the file is complete, and that this llama.cpp (" +
+                                                loadedRelease() + ") knows its architecture.");
+    }
+    vocabulary_ = Vocabulary(llama_model_get_vocab(model_.get()));
+
+    const std::string pooling = metadata(architecture() + ".pooling_type");
+    const bool embeds = !pooling.empty() && pooling != "0"; // 0: no pooling
+    if (embeds || llama_model_has_encoder(model_.get()) || !llama_model_has_decoder(model_.get()) ||
+        llama_model_is_diffusion(model_.get()) || vocabulary_.size() == 0) {
+        throw EngineError("ERR_NOT_GENERATIVE", path_ + " (" + description() +
+                                                    ") is not a model that continues a text, but an embedding, "
+                                                    "encoder-decoder or diffusion model. Give a causal language model.");
+    }
+}
+
+std::string Model::metadata(const std::string& key) const {
+    std::string value(64, '\0');
+    int32_t length = llama_model_meta_val_str(model_.get(), key.c_str(), value.data(), value.size());
+    if (length >= static_cast<int32_t>(value.size())) {
+        value.resize(static_cast<size_t>(length) + 1);
+        length = llama_model_meta_val_str(model_.get(), key.c_str(), value.data(), value.size());
+    }
+    value.resize(static_cast<size_t>(std::max(length, 0)));
+    return value;
+}
+
+std::string Model::description() const {
+    char text[128];
+    llama_model_desc(model_.get(), text, sizeof text);
+    return text;
+}
+
+uint64_t Model::kvBytesPerToken(ggml_type typeK, ggml_type typeV) const {
+    const auto layers = static_cast<uint64_t>(llama_model_n_layer(model_.get()));
+    const auto heads = static_cast<uint64_t>(std::max(llama_model_n_head(model_.get()), 1));
+    const auto headsKv = static_cast<uint64_t>(llama_model_n_head_kv(model_.get()));
+    const auto width = [&](const char* key) {
+        const std::string value = metadata(architecture() + ".attention." + key);
+        return value.empty() ? static_cast<uint64_t>(llama_model_n_embd(model_.get())) / heads : std::stoull(value);
+    };
+    const auto bytes = [](ggml_type type, uint64_t n) { return n * ggml_type_size(type) / ggml_blck_size(type); };
+    return layers * (bytes(typeK, headsKv * width("key_length")) + bytes(typeV, headsKv * width("value_length")));
+}
+
+} // namespace specdecpp

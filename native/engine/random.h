@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+
+namespace specdecpp {
+
+// SplitMix64 (Steele, Lea & Flood 2014): a counter through a mixing function. Every number is drawn
+// once and in order, which the verifiers' proofs need.
+class Random {
+public:
+    explicit Random(uint64_t seed) : state_(seed) {}
+
+    uint64_t next() {
+        uint64_t z = state_ += 0x9e3779b97f4a7c15U;
+        z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+        z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+        return z ^ (z >> 31U);
+    }
+
+    // In [0, 1), with 53 random bits.
+    double uniform() { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }
+
+private:
+    uint64_t state_;
+};
+
+} // namespace specdecpp

@@ -1,0 +1,14 @@
+#include "verifier.h"
+
+namespace specdecpp {
+
+const Verifier* findVerifier(const std::string& name) {
+    for (const Verifier* verifier : {&rejectionSampling, &sampleAndMatch}) {
+        if (name == verifier->name) {
+            return verifier;
+        }
+    }
+    return nullptr;
+}
+
+} // namespace specdecpp

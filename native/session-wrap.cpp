@@ -1,0 +1,211 @@
+#include "session-wrap.h"
+
+#include "arguments.h"
+#include "errors.h"
+#include "model-wrap.h"
+#include "promise-worker.h"
+
+#include <map>
+#include <string>
+
+namespace specdecpp {
+
+namespace {
+
+constexpr napi_type_tag sessionTag = {0x2b90f4e1d65c4a7e, 0x83f7a1960c2d5be4};
+
+ggml_type cacheType(const Napi::Object& object, const char* name) {
+    static const std::map<std::string, ggml_type> types = {{"f32", GGML_TYPE_F32},   {"f16", GGML_TYPE_F16},
+                                                           {"bf16", GGML_TYPE_BF16}, {"q8_0", GGML_TYPE_Q8_0},
+                                                           {"q5_1", GGML_TYPE_Q5_1}, {"q5_0", GGML_TYPE_Q5_0},
+                                                           {"q4_1", GGML_TYPE_Q4_1}, {"q4_0", GGML_TYPE_Q4_0}};
+    const auto found = types.find(stringProperty(object, name));
+    if (found == types.end()) {
+        throw makeError(object.Env(), "ERR_INVALID_ARGUMENT", std::string("The native call knows no such ") + name + ".");
+    }
+    return found->second;
+}
+
+ContextOptions contextOptions(const Napi::Object& object) {
+    ContextOptions options;
+    options.size = intProperty(object, "contextSize");
+    options.threads = intProperty(object, "threads");
+    options.typeK = cacheType(object, "kvTypeK");
+    options.typeV = cacheType(object, "kvTypeV");
+    return options;
+}
+
+SamplingSettings samplingSettings(const Napi::Object& object) {
+    SamplingSettings settings;
+    settings.temperature = numberProperty(object, "temperature");
+    settings.topK = intProperty(object, "topK");
+    settings.topP = numberProperty(object, "topP");
+    settings.minP = numberProperty(object, "minP");
+    settings.repeatPenalty = numberProperty(object, "repeatPenalty");
+    settings.presencePenalty = numberProperty(object, "presencePenalty");
+    settings.frequencyPenalty = numberProperty(object, "frequencyPenalty");
+    settings.penaltyWindow = intProperty(object, "penaltyWindow");
+    settings.logitBias = biasProperty(object, "logitBias");
+    return settings;
+}
+
+RoundOptions roundOptions(const Napi::Object& object) {
+    RoundOptions options;
+    options.rule.length = intProperty(object.Get("rule").As<Napi::Object>(), "length");
+    options.room = intProperty(object, "room");
+    options.logProbabilities = boolProperty(object, "logProbabilities");
+    options.verifier = findVerifier(stringProperty(object, "verifier"));
+    if (options.verifier == nullptr) {
+        throw makeError(object.Env(), "ERR_INVALID_ARGUMENT", "The native call knows no such verifier.");
+    }
+    return options;
+}
+
+Napi::Value describe(Napi::Env env, const Round& round) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("tokens", toInt32Array(env, round.tokens));
+    object.Set("drafted", Napi::Number::New(env, round.drafted));
+    object.Set("accepted", Napi::Number::New(env, round.accepted));
+    object.Set("ended", Napi::Boolean::New(env, round.ended));
+    object.Set("draftMicros", Napi::Number::New(env, round.draftMicros));
+    object.Set("verifyMicros", Napi::Number::New(env, round.verifyMicros));
+    Napi::Float64Array logProbabilities = Napi::Float64Array::New(env, round.logProbabilities.size());
+    std::copy(round.logProbabilities.begin(), round.logProbabilities.end(), logProbabilities.Data());
+    object.Set("logProbabilities", logProbabilities);
+    return object;
+}
+
+} // namespace
+
+Napi::Function SessionWrap::define(Napi::Env env) {
+    return DefineClass(env, "Session",
+                       {
+                           InstanceMethod("open", &SessionWrap::open),
+                           InstanceMethod("begin", &SessionWrap::begin),
+                           InstanceMethod("prefill", &SessionWrap::prefill),
+                           InstanceMethod("round", &SessionWrap::round),
+                           InstanceMethod("rollBack", &SessionWrap::rollBack),
+                           InstanceMethod("state", &SessionWrap::state),
+                           InstanceMethod("abort", &SessionWrap::abort),
+                           InstanceMethod("dispose", &SessionWrap::dispose),
+                       });
+}
+
+SessionWrap::SessionWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SessionWrap>(info) {
+    info.This().As<Napi::Object>().TypeTag(&sessionTag);
+    const Napi::Object options = objectArgument(info, 0);
+    target_ = ModelWrap::unwrap(options.Get("target"));
+    options_.target = contextOptions(options.Get("targetContext").As<Napi::Object>());
+    if (!options.Get("draft").IsUndefined()) {
+        draft_ = ModelWrap::unwrap(options.Get("draft"));
+        options_.draft = contextOptions(options.Get("draftContext").As<Napi::Object>());
+    }
+    options_.maxDraft = intProperty(options, "maxDraft");
+}
+
+template <typename T>
+Napi::Value SessionWrap::run(const Napi::CallbackInfo& info, std::function<T()> work,
+                             std::function<Napi::Value(Napi::Env, const T&)> result) {
+    busy_ = true;
+    return PromiseWorker<T>::run(info.Env(), info.This().As<Napi::Object>(), std::move(work), std::move(result),
+                                     [this] {
+                                         busy_ = false;
+                                         if (session_) {
+                                             session_->clearAbort(); // the call that just ended was its answer
+                                         }
+                                     });
+}
+
+Napi::Value SessionWrap::open(const Napi::CallbackInfo& info) {
+    checkIdle(info.Env());
+    using Opened = std::shared_ptr<std::unique_ptr<Session>>;
+    return run<Opened>(
+        info,
+        [target = target_, draft = draft_, options = options_] {
+            return std::make_shared<std::unique_ptr<Session>>(std::make_unique<Session>(target, draft, options));
+        },
+        [this](Napi::Env env, const Opened& opened) {
+            session_ = std::move(*opened);
+            return env.Undefined();
+        });
+}
+
+void SessionWrap::begin(const Napi::CallbackInfo& info) {
+    Session& session = idle(info.Env());
+    std::vector<Token> prompt = tokensArgument(info, 0);
+    for (const Token token : prompt) {
+        if (!target_->vocabulary().contains(token)) {
+            throw makeError(info.Env(), "ERR_INVALID_ARGUMENT",
+                            "The prompt has the token " + std::to_string(token) + ", but the vocabulary has " +
+                                std::to_string(target_->vocabulary().size()) + ".");
+        }
+    }
+    const SamplingSettings settings = samplingSettings(objectArgument(info, 1));
+    for (const auto& [token, bias] : settings.logitBias) {
+        if (!target_->vocabulary().contains(token)) {
+            throw makeError(info.Env(), "ERR_INVALID_ARGUMENT",
+                            "logitBias names the token " + std::to_string(token) + ", but the vocabulary has " +
+                                std::to_string(target_->vocabulary().size()) + ".");
+        }
+    }
+    const double seed = numberProperty(info[1].As<Napi::Object>(), "seed");
+    translated(info.Env(), [&] { session.begin(std::move(prompt), settings, static_cast<uint64_t>(seed)); });
+}
+
+Napi::Value SessionWrap::prefill(const Napi::CallbackInfo& info) {
+    Session& session = idle(info.Env());
+    const int count = intArgument(info, 0);
+    return run<int>(
+        info, [&session, count] { return session.prefill(count); },
+        [](Napi::Env env, const int& left) -> Napi::Value { return Napi::Number::New(env, left); });
+}
+
+Napi::Value SessionWrap::round(const Napi::CallbackInfo& info) {
+    Session& session = idle(info.Env());
+    const RoundOptions options = roundOptions(objectArgument(info, 0));
+    return run<Round>(info, [&session, options] { return session.round(options); }, describe);
+}
+
+void SessionWrap::rollBack(const Napi::CallbackInfo& info) {
+    Session& session = idle(info.Env());
+    const int length = intArgument(info, 0);
+    translated(info.Env(), [&] { session.rollBack(length); });
+}
+
+Napi::Value SessionWrap::state(const Napi::CallbackInfo& info) {
+    const Session& session = idle(info.Env());
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("tokens", toInt32Array(info.Env(), session.tokens()));
+    object.Set("targetPast", Napi::Number::New(info.Env(), session.targetPast()));
+    object.Set("draftPast", Napi::Number::New(info.Env(), session.draftPast()));
+    return object;
+}
+
+void SessionWrap::abort(const Napi::CallbackInfo& info) {
+    if (busy_ && session_) {
+        session_->abort();
+    }
+}
+
+void SessionWrap::dispose(const Napi::CallbackInfo& info) {
+    if (busy_) {
+        checkIdle(info.Env());
+    }
+    session_.reset();
+}
+
+Session& SessionWrap::idle(Napi::Env env) {
+    checkIdle(env);
+    if (!session_) {
+        throw makeError(env, "ERR_DISPOSED", "The session is not open, or has been disposed of.");
+    }
+    return *session_;
+}
+
+void SessionWrap::checkIdle(Napi::Env env) const {
+    if (busy_) {
+        throw makeError(env, "ERR_BUSY", "The session is at work; wait for the promise of the call before.");
+    }
+}
+
+} // namespace specdecpp
