@@ -3,7 +3,8 @@
 
 #include "arguments.h"
 #include "engine/backend.h"
-#include "engine/model-file.h"
+#include "engine/deepen.h"
+#include "engine/quantize.h"
 #include "errors.h"
 #include "model-wrap.h"
 #include "promise-worker.h"
@@ -29,7 +30,9 @@ void stayLoaded() {
 }
 
 void loadBackendsCall(const Napi::CallbackInfo& info) {
-    translated(info.Env(), [&] { loadBackends(stringsProperty(objectArgument(info, 0), "directories")); });
+    const Napi::Object options = objectArgument(info, 0);
+    translated(info.Env(),
+               [&] { loadBackends(stringProperty(options, "directory"), stringsProperty(options, "modules")); });
 }
 
 Napi::Value devicesCall(const Napi::CallbackInfo& info) {
@@ -64,9 +67,9 @@ Napi::Value deepenCall(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value quantizeCall(const Napi::CallbackInfo& info) {
-    return writeFile(info, [input = stringArgument(info, 0), output = stringArgument(info, 1),
-                            type = stringArgument(info, 2),
-                            threads = intArgument(info, 3)] { quantize(input, output, type, threads); });
+    return writeFile(info,
+                     [input = stringArgument(info, 0), output = stringArgument(info, 1), type = stringArgument(info, 2),
+                      threads = intArgument(info, 3)] { quantize(input, output, type, threads); });
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {

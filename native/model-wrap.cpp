@@ -21,6 +21,8 @@ Napi::Object describe(Napi::Env env, const Model& model) {
     set("trainedContextSize", llama_model_n_ctx_train(model.get()));
     set("layers", llama_model_n_layer(model.get()));
     set("parameters", static_cast<double>(llama_model_n_params(model.get())));
+    set("cacheWidthK", static_cast<double>(model.cacheWidthK()));
+    set("cacheWidthV", static_cast<double>(model.cacheWidthV()));
     set("sizeBytes", static_cast<double>(llama_model_size(model.get())));
     return info;
 }

@@ -21,8 +21,8 @@ public:
     using Work = std::function<Value()>;
     using Result = std::function<Napi::Value(Napi::Env, const Value&)>;
 
-    static Napi::Promise run(Napi::Env env, const Napi::Object& keep, Work work, Result result,
-                             std::function<void()> done = [] {}) {
+    static Napi::Promise run(
+        Napi::Env env, const Napi::Object& keep, Work work, Result result, std::function<void()> done = [] {}) {
         // Owned by Node from Queue() on, which deletes it after the promise has settled.
         auto* worker = new PromiseWorker(env, keep, std::move(work), std::move(result), std::move(done));
         worker->Queue();

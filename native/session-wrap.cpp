@@ -15,13 +15,13 @@ namespace {
 constexpr napi_type_tag sessionTag = {0x2b90f4e1d65c4a7e, 0x83f7a1960c2d5be4};
 
 ggml_type cacheType(const Napi::Object& object, const char* name) {
-    static const std::map<std::string, ggml_type> types = {{"f32", GGML_TYPE_F32},   {"f16", GGML_TYPE_F16},
-                                                           {"bf16", GGML_TYPE_BF16}, {"q8_0", GGML_TYPE_Q8_0},
-                                                           {"q5_1", GGML_TYPE_Q5_1}, {"q5_0", GGML_TYPE_Q5_0},
-                                                           {"q4_1", GGML_TYPE_Q4_1}, {"q4_0", GGML_TYPE_Q4_0}};
+    static const std::map<std::string, ggml_type> types = {
+        {"f32", GGML_TYPE_F32},   {"f16", GGML_TYPE_F16},   {"bf16", GGML_TYPE_BF16}, {"q8_0", GGML_TYPE_Q8_0},
+        {"q5_1", GGML_TYPE_Q5_1}, {"q5_0", GGML_TYPE_Q5_0}, {"q4_1", GGML_TYPE_Q4_1}, {"q4_0", GGML_TYPE_Q4_0}};
     const auto found = types.find(stringProperty(object, name));
     if (found == types.end()) {
-        throw makeError(object.Env(), "ERR_INVALID_ARGUMENT", std::string("The native call knows no such ") + name + ".");
+        throw makeError(object.Env(), "ERR_INVALID_ARGUMENT",
+                        std::string("The native call knows no such ") + name + ".");
     }
     return found->second;
 }
@@ -108,12 +108,12 @@ Napi::Value SessionWrap::run(const Napi::CallbackInfo& info, std::function<T()> 
                              std::function<Napi::Value(Napi::Env, const T&)> result) {
     busy_ = true;
     return PromiseWorker<T>::run(info.Env(), info.This().As<Napi::Object>(), std::move(work), std::move(result),
-                                     [this] {
-                                         busy_ = false;
-                                         if (session_) {
-                                             session_->clearAbort(); // the call that just ended was its answer
-                                         }
-                                     });
+                                 [this] {
+                                     busy_ = false;
+                                     if (session_) {
+                                         session_->clearAbort(); // the call that just ended was its answer
+                                     }
+                                 });
 }
 
 Napi::Value SessionWrap::open(const Napi::CallbackInfo& info) {
@@ -163,7 +163,8 @@ Napi::Value SessionWrap::prefill(const Napi::CallbackInfo& info) {
 Napi::Value SessionWrap::round(const Napi::CallbackInfo& info) {
     Session& session = idle(info.Env());
     const RoundOptions options = roundOptions(objectArgument(info, 0));
-    return run<Round>(info, [&session, options] { return session.round(options); }, describe);
+    return run<Round>(
+        info, [&session, options] { return session.round(options); }, describe);
 }
 
 void SessionWrap::rollBack(const Napi::CallbackInfo& info) {

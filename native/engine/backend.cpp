@@ -27,25 +27,23 @@ std::string typeName(enum ggml_backend_dev_type type) {
 
 } // namespace
 
-void loadBackends(const std::vector<std::string>& directories) {
+void loadBackends(const std::string& directory, const std::vector<std::string>& modules) {
     static std::mutex mutex;
     static std::set<std::string> loaded;
     const std::lock_guard<std::mutex> lock(mutex);
     installLog();
-    for (const std::string& directory : directories) {
-        // The first folder holds the CPU backend. When another user of this llama.cpp has registered
-        // one (or a source build has it linked in), loading ours would list the processor twice.
-        const bool haveCpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) != nullptr;
-        const bool first = directory == directories.front();
-        if (loaded.insert(directory).second && !(first && haveCpu)) {
-            ggml_backend_load_all_from_path(directory.c_str());
-        }
+    const auto haveCpu = [] { return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) != nullptr; };
+    if (!haveCpu()) {
+        ggml_backend_load_all_from_path(directory.c_str());
     }
-    if (ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) == nullptr) {
-        throw EngineError("ERR_ADDON_LOAD",
-                          "llama.cpp's CPU backend could not be loaded from " +
-                              (directories.empty() ? std::string("(no folder given)") : directories.front()) +
-                              ": build the addon again with `npx specdecpp build`.");
+    if (!haveCpu()) {
+        throw EngineError("ERR_ADDON_LOAD", "llama.cpp's CPU backend could not be loaded from " + directory +
+                                                ": build the addon again with `npx specdecpp build`.");
+    }
+    for (const std::string& module : modules) {
+        if (loaded.insert(module).second) {
+            ggml_backend_load(module.c_str());
+        }
     }
 }
 
@@ -54,8 +52,8 @@ std::vector<DeviceInfo> listDevices() {
     for (size_t i = 0; i < ggml_backend_dev_count(); ++i) {
         ggml_backend_dev_props properties;
         ggml_backend_dev_get_props(ggml_backend_dev_get(i), &properties);
-        devices.push_back({properties.name, properties.description, typeName(properties.type),
-                           properties.memory_free, properties.memory_total});
+        devices.push_back({properties.name, properties.description, typeName(properties.type), properties.memory_free,
+                           properties.memory_total});
     }
     return devices;
 }

@@ -16,10 +16,11 @@ struct DeviceInfo {
     uint64_t memoryTotalBytes;
 };
 
-// Loads the backends found in `directories` (loadable modules named libggml-<backend>*). Process-wide
-// and idempotent: backends that are registered already, by another engine or by another user of the
-// same llama.cpp, are not loaded a second time.
-void loadBackends(const std::vector<std::string>& directories);
+// Loads the backends of `directory` (loadable modules libggml-<backend>*, of which the best for this
+// processor is chosen), then those of the files `modules`, of which one that finds no driver is left
+// out. Process-wide and idempotent: nothing that is registered already, by another engine or by
+// another user of the same llama.cpp, is loaded a second time. Throws ERR_ADDON_LOAD without a CPU.
+void loadBackends(const std::string& directory, const std::vector<std::string>& modules);
 
 std::vector<DeviceInfo> listDevices();
 

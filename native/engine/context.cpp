@@ -112,8 +112,8 @@ void Context::decodeChunk(std::span<const Token> tokens, int outputs) {
 const float* Context::logits(int output) const {
     const float* row = llama_get_logits_ith(context_.get(), rows_ - outputs_ + output);
     if (row == nullptr) {
-        throw EngineError("ERR_DECODE", "llama.cpp returned no logits for row " + std::to_string(output) +
-                                            " of " + std::to_string(outputs_) + "; report this.");
+        throw EngineError("ERR_DECODE", "llama.cpp returned no logits for row " + std::to_string(output) + " of " +
+                                            std::to_string(outputs_) + "; report this.");
     }
     return row;
 }

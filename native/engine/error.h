@@ -8,8 +8,7 @@ namespace specdecpp {
 // A failure with a stable code (docs/errors.md) and a sentence that says what to do about it.
 class EngineError : public std::runtime_error {
 public:
-    EngineError(std::string code, const std::string& message)
-        : std::runtime_error(message), code_(std::move(code)) {}
+    EngineError(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}
 
     const std::string& code() const { return code_; }
 

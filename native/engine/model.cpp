@@ -75,9 +75,10 @@ Model::Model(const ModelOptions& options, LoadMonitor& monitor) : path_(options.
     const bool embeds = !pooling.empty() && pooling != "0"; // 0: no pooling
     if (embeds || llama_model_has_encoder(model_.get()) || !llama_model_has_decoder(model_.get()) ||
         llama_model_is_diffusion(model_.get()) || vocabulary_.size() == 0) {
-        throw EngineError("ERR_NOT_GENERATIVE", path_ + " (" + description() +
-                                                    ") is not a model that continues a text, but an embedding, "
-                                                    "encoder-decoder or diffusion model. Give a causal language model.");
+        throw EngineError("ERR_NOT_GENERATIVE",
+                          path_ + " (" + description() +
+                              ") is not a model that continues a text, but an embedding, "
+                              "encoder-decoder or diffusion model. Give a causal language model.");
     }
 }
 
@@ -98,16 +99,13 @@ std::string Model::description() const {
     return text;
 }
 
-uint64_t Model::kvBytesPerToken(ggml_type typeK, ggml_type typeV) const {
-    const auto layers = static_cast<uint64_t>(llama_model_n_layer(model_.get()));
-    const auto heads = static_cast<uint64_t>(std::max(llama_model_n_head(model_.get()), 1));
-    const auto headsKv = static_cast<uint64_t>(llama_model_n_head_kv(model_.get()));
-    const auto width = [&](const char* key) {
-        const std::string value = metadata(architecture() + ".attention." + key);
-        return value.empty() ? static_cast<uint64_t>(llama_model_n_embd(model_.get())) / heads : std::stoull(value);
-    };
-    const auto bytes = [](ggml_type type, uint64_t n) { return n * ggml_type_size(type) / ggml_blck_size(type); };
-    return layers * (bytes(typeK, headsKv * width("key_length")) + bytes(typeV, headsKv * width("value_length")));
+uint64_t Model::cacheWidth(const std::string& headWidthKey) const {
+    const auto count = [](int32_t n) { return static_cast<uint64_t>(std::max(n, 1)); };
+    const std::string width = metadata(architecture() + ".attention." + headWidthKey);
+    const uint64_t headWidth =
+        width.empty() ? count(llama_model_n_embd(model_.get())) / count(llama_model_n_head(model_.get()))
+                      : std::stoull(width);
+    return count(llama_model_n_layer(model_.get())) * count(llama_model_n_head_kv(model_.get())) * headWidth;
 }
 
 } // namespace specdecpp

@@ -11,7 +11,7 @@ namespace specdecpp {
 
 struct ModelOptions {
     std::string path;
-    int gpuLayers = -1; // -1: all of them, when there is a GPU
+    int gpuLayers = -1;               // -1: all of them, when there is a GPU
     std::vector<std::string> devices; // names of listDevices(); empty: every GPU
     bool mmap = true;
     bool mlock = false;
@@ -39,13 +39,16 @@ public:
 
     std::string metadata(const std::string& key) const; // "" if it is not there
     std::string architecture() const { return metadata("general.architecture"); }
-    std::string description() const;                    // such as "llama 7B Q8_0"
+    std::string description() const; // such as "llama 7B Q8_0"
     bool usesGpu() const { return usesGpu_; }
 
-    // Bytes that one token takes in the KV cache, for caches of these types.
-    uint64_t kvBytesPerToken(ggml_type typeK, ggml_type typeV) const;
+    // Numbers that one token keeps in the K and in the V cache, over all layers.
+    uint64_t cacheWidthK() const { return cacheWidth("key_length"); }
+    uint64_t cacheWidthV() const { return cacheWidth("value_length"); }
 
 private:
+    uint64_t cacheWidth(const std::string& headWidthKey) const;
+
     std::string path_;
     std::unique_ptr<llama_model, LlamaModelDeleter> model_;
     Vocabulary vocabulary_;

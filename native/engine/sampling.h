@@ -18,7 +18,7 @@ struct SamplingSettings {
     double repeatPenalty = 1;
     double presencePenalty = 0;
     double frequencyPenalty = 0;
-    int penaltyWindow = 64; // tokens of the sequence's end that the penalties look at
+    int penaltyWindow = 64;                         // tokens of the sequence's end that the penalties look at
     std::vector<std::pair<Token, float>> logitBias; // added; -infinity bans a token
 
     bool penalizes() const { return repeatPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0; }

@@ -17,13 +17,14 @@ double microsSince(std::chrono::steady_clock::time_point start) {
 } // namespace
 
 Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Model> draft, const SessionOptions& options)
-    : target_(std::move(target),
-              [&] {
-                  ContextOptions context = options.target;
-                  context.maxOutputs = options.maxDraft + 1;
-                  return context;
-              }(),
-              &abort_),
+    : target_(
+          std::move(target),
+          [&] {
+              ContextOptions context = options.target;
+              context.maxOutputs = options.maxDraft + 1;
+              return context;
+          }(),
+          &abort_),
       options_(options) {
     if (draft == nullptr) {
         return;

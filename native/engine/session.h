@@ -30,7 +30,7 @@ struct Round {
     std::vector<Token> tokens; // what the round adds: the accepted tokens, then the target's own
     int drafted = 0;
     int accepted = 0;
-    bool ended = false; // the last token ends the generation
+    bool ended = false;                   // the last token ends the generation
     std::vector<double> logProbabilities; // of `tokens` under the target, if asked for
     double draftMicros = 0;
     double verifyMicros = 0;
@@ -90,7 +90,7 @@ private:
     SessionOptions options_;
     SamplingSettings settings_;
     Random random_{0};
-    std::vector<Token> tokens_;  // decided, then drafted
+    std::vector<Token> tokens_;   // decided, then drafted
     std::vector<Distribution> q_; // one for each drafted token
     int promptLength_ = 0;
 };

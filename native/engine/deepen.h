@@ -11,8 +11,4 @@ namespace specdecpp {
 // no file.
 void deepen(const std::string& input, const std::string& output, int layers);
 
-// Writes `output`, the model of `input` with its matrices in another type, by llama.cpp's quantizer.
-// type: "f16", "q8_0", "q6_k", "q5_k_m" or "q4_k_m". Throws as deepen does.
-void quantize(const std::string& input, const std::string& output, const std::string& type, int threads);
-
 } // namespace specdecpp

@@ -1,0 +1,128 @@
+// The addon's whole surface. lib/ checks what values mean; the addon checks kinds, handles and state.
+// Tokens cross as Int32Array, always copied. Every promise rejects with an error that has a `code`.
+
+export interface NativeAddon {
+  /** llama.cpp's release that it was built for, such as "0.4.0". */
+  readonly release: string;
+  /** Loads the backends of a folder, then those of the files; a module without a driver is left out. */
+  loadBackends(options: { directory: string; modules: string[] }): void;
+  devices(): Device[];
+  deepen(input: string, output: string, layers: number): Promise<void>;
+  quantize(input: string, output: string, type: string, threads: number): Promise<void>;
+  readonly Model: new (options: NativeModelOptions) => NativeModel;
+  readonly Session: new (options: NativeSessionOptions) => NativeSession;
+}
+
+export interface Device {
+  /** What the `devices` option takes: "CPU", "CUDA0", "Vulkan0", … */
+  name: string;
+  description: string;
+  type: "cpu" | "gpu" | "integrated-gpu" | "accelerator";
+  memoryFreeBytes: number;
+  memoryTotalBytes: number;
+}
+
+export interface NativeModelOptions {
+  path: string;
+  /** -1: all. */
+  gpuLayers: number;
+  devices: string[];
+  mmap: boolean;
+  mlock: boolean;
+}
+
+export interface ModelInfo {
+  architecture: string;
+  /** Such as "llama 7B Q8_0". */
+  description: string;
+  usesGpu: boolean;
+  vocabularySize: number;
+  trainedContextSize: number;
+  layers: number;
+  parameters: number;
+  sizeBytes: number;
+  /** Numbers that one token keeps in the K cache and in the V cache, over all layers. */
+  cacheWidthK: number;
+  cacheWidthV: number;
+}
+
+export interface NativeModel {
+  load(): Promise<ModelInfo>;
+  /** 0…1, while load() runs. */
+  loadProgress(): number;
+  abortLoad(): void;
+  tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Int32Array;
+  /** The bytes of one token, not necessarily whole UTF-8; none for control tokens. */
+  piece(token: number): Buffer;
+  dispose(): void;
+}
+
+export interface NativeContextOptions {
+  contextSize: number;
+  threads: number;
+  kvTypeK: string;
+  kvTypeV: string;
+}
+
+export interface NativeSessionOptions {
+  target: NativeModel;
+  targetContext: NativeContextOptions;
+  draft?: NativeModel;
+  draftContext?: NativeContextOptions;
+  /** The longest draft a round may have. */
+  maxDraft: number;
+}
+
+export interface NativeSampling {
+  temperature: number;
+  topK: number;
+  topP: number;
+  minP: number;
+  repeatPenalty: number;
+  presencePenalty: number;
+  frequencyPenalty: number;
+  penaltyWindow: number;
+  logitBias: (readonly [token: number, bias: number])[];
+  seed: number;
+}
+
+/** When a round stops drafting, as plain data: at `length` drafted tokens; 0 is plain decoding. */
+export interface StopRule {
+  length: number;
+}
+
+export interface NativeRoundOptions {
+  rule: StopRule;
+  verifier: string;
+  /** Tokens the round may add at most, at least 1. */
+  room: number;
+  logProbabilities: boolean;
+}
+
+export interface NativeRound {
+  /** What the round adds: the accepted tokens, then the target's own. */
+  tokens: Int32Array;
+  drafted: number;
+  accepted: number;
+  /** Whether the last token ends the generation. */
+  ended: boolean;
+  draftMicros: number;
+  verifyMicros: number;
+  /** Of `tokens`, under the target at temperature 1; empty unless asked for. */
+  logProbabilities: Float64Array;
+}
+
+/** One call at a time: while a promise is pending, all but abort() throw ERR_BUSY. */
+export interface NativeSession {
+  /** Creates the contexts; checks that the vocabularies fit and that both can roll back. */
+  open(): Promise<void>;
+  begin(prompt: Int32Array, sampling: NativeSampling): void;
+  /** Evaluates up to `count` tokens of the prompt; resolves to how many are left. */
+  prefill(count: number): Promise<number>;
+  round(options: NativeRoundOptions): Promise<NativeRound>;
+  rollBack(length: number): void;
+  state(): { tokens: Int32Array; targetPast: number; draftPast: number };
+  /** Makes the pending call end with ERR_ABORTED. */
+  abort(): void;
+  dispose(): void;
+}

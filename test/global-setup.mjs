@@ -1,0 +1,35 @@
+// Tests of whole processes run the compiled dist/, so it must not be older than lib/.
+
+import { execFileSync } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
+import path from "node:path";
+
+const root = path.join(import.meta.dirname, "..");
+
+/** @param {string} directory */
+function modifiedTimes(directory) {
+  return readdirSync(path.join(root, directory), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => statSync(path.join(entry.parentPath, entry.name)).mtimeMs);
+}
+
+function isStale() {
+  try {
+    return Math.max(...modifiedTimes("lib")) > Math.min(...modifiedTimes("dist"));
+  } catch {
+    return true; // there is no dist yet
+  }
+}
+
+export default function globalSetup() {
+  if (isStale()) {
+    execFileSync(
+      process.execPath,
+      ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"],
+      {
+        cwd: root,
+        stdio: "inherit",
+      },
+    );
+  }
+}
