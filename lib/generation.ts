@@ -1,0 +1,153 @@
+import { whileListening } from "./abort";
+import { SpecdecError } from "./errors";
+import type { Model } from "./model";
+import type { NativeRound, NativeSession } from "./native/binding";
+import { call, callAsync } from "./native/call";
+import type { ResolvedGeneration } from "./options";
+import { type GenerationStats, StatsCollector } from "./stats";
+import { type OutputToken, type RawToken, TextAssembler } from "./text-assembler";
+
+/**
+ * Why a generation ended: "eog", the model's end-of-generation token; "stop", a stop string;
+ * "length", maxTokens; "context", the target's context is full. On the `partial` of an error:
+ * "aborted", by its signal or dispose(); "error", by a failure.
+ */
+export type FinishReason = "eog" | "stop" | "length" | "context" | "aborted" | "error";
+
+/** A part of the output, as a round made it. */
+export interface GenerationChunk {
+  text: string;
+  tokens: OutputToken[];
+}
+
+export interface GenerationResult {
+  text: string;
+  /** Ids of all tokens generated, the one that ended the generation included (its text is not in `text`). */
+  tokens: number[];
+  finishReason: FinishReason;
+  /** The seed that was used; it repeats the text with the same settings. */
+  seed: number;
+  /** ln of each token's probability under the target, if asked for. */
+  logprobs?: number[];
+  stats: GenerationStats;
+}
+
+/** Tokens of the prompt evaluated in one native call, so that an abort need not wait for all of it. */
+const prefillChunk = 512;
+
+/** One text being generated on a session: the loop of rounds, and what has come of it so far. */
+export class Generation {
+  readonly #stats = new StatsCollector();
+  readonly #tokens: number[] = [];
+  readonly #logprobs: number[] = [];
+  #pending: Promise<unknown> | undefined;
+  #text = "";
+  #finishReason: FinishReason | undefined;
+
+  constructor(
+    private readonly session: NativeSession,
+    private readonly model: Model,
+    private readonly contextSize: number,
+    private readonly prompt: Int32Array,
+    private readonly options: ResolvedGeneration,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Yields text as soon as it is certain. Errors carry what there was as `partial`. */
+  async *run(): AsyncGenerator<GenerationChunk, void, undefined> {
+    try {
+      yield* this.#rounds();
+    } catch (error) {
+      if (SpecdecError.isInstance(error)) {
+        error.partial = this.#result(this.signal.aborted ? "aborted" : "error");
+      }
+      throw error;
+    }
+  }
+
+  /** What came of it, after run() has ended. */
+  get result(): GenerationResult {
+    return this.#result(this.#finishReason ?? "aborted");
+  }
+
+  async *#rounds(): AsyncGenerator<GenerationChunk, void, undefined> {
+    await this.#prefill();
+    const assembler = new TextAssembler(this.options.stop);
+    while (this.#finishReason === undefined) {
+      const start = performance.now();
+      const round = await this.#native(() =>
+        this.session.round({
+          rule: this.options.rule,
+          verifier: this.options.verifier,
+          room: this.options.maxTokens - this.#tokens.length,
+          logProbabilities: this.options.logprobs,
+        }),
+      );
+      const { released, taken, stopped } = assembler.push(this.#rawTokens(round));
+      this.#finishReason = this.#take(round, taken, stopped);
+      if (this.#finishReason !== undefined) released.push(...assembler.flush());
+      const chunk = { text: released.map((token) => token.text).join(""), tokens: released };
+      this.#text += chunk.text;
+      this.#stats.addLoopTime(performance.now() - start);
+      if (released.length > 0) yield chunk;
+    }
+  }
+
+  async #prefill(): Promise<void> {
+    const start = performance.now();
+    this.#stats.promptTokens = this.prompt.length;
+    call(() => { this.session.begin(this.prompt, this.options.sampling); });
+    while ((await this.#native(() => this.session.prefill(prefillChunk))) > 0);
+    this.#stats.promptMillis = performance.now() - start;
+  }
+
+  #native<T>(nativeCall: () => Promise<T>): Promise<T> {
+    const pending = whileListening(
+      this.signal,
+      () => { this.session.abort(); },
+      () => callAsync(nativeCall),
+    );
+    this.#pending = pending;
+    return pending;
+  }
+
+  /** Resolves when no native call is in flight. After an abort, none begins. */
+  async idle(): Promise<void> {
+    await this.#pending?.catch(() => undefined);
+  }
+
+  #rawTokens(round: NativeRound): RawToken[] {
+    return Array.from(round.tokens, (id, i) => ({
+      id,
+      bytes: this.model.piece(id),
+      origin: i < round.accepted ? ("draft" as const) : ("target" as const),
+      ...(this.options.logprobs && { logprob: round.logProbabilities[i] ?? NaN }),
+    }));
+  }
+
+  /** Keeps the first `taken` tokens of a round; returns why the generation ends here, if it does. */
+  #take(round: NativeRound, taken: number, stopped: boolean): FinishReason | undefined {
+    this.#tokens.push(...round.tokens.subarray(0, taken));
+    this.#logprobs.push(...round.logProbabilities.subarray(0, taken));
+    this.#stats.addRound(round, taken);
+    const length = this.prompt.length + this.#tokens.length;
+    if (taken < round.tokens.length) {
+      call(() => { this.session.rollBack(length); });
+    }
+    if (stopped) return "stop";
+    if (round.ended) return "eog";
+    if (this.#tokens.length >= this.options.maxTokens) return "length";
+    return length > this.contextSize ? "context" : undefined;
+  }
+
+  #result(finishReason: FinishReason): GenerationResult {
+    return {
+      text: this.#text,
+      tokens: [...this.#tokens],
+      finishReason,
+      seed: this.options.sampling.seed,
+      ...(this.options.logprobs && { logprobs: [...this.#logprobs] }),
+      stats: this.#stats.finish(),
+    };
+  }
+}

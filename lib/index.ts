@@ -1,0 +1,16 @@
+export { createEngine, devices, Engine, type Prompt } from "./engine";
+export { type ErrorCode, SpecdecError } from "./errors";
+export type { FinishReason, GenerationChunk, GenerationResult } from "./generation";
+export { deepen, quantize, type QuantizationType } from "./model-file";
+export type { Device } from "./native/binding";
+export type {
+  CacheType,
+  EngineOptions,
+  GenerateOptions,
+  ModelOptions,
+  SamplingOptions,
+  VerifierName,
+} from "./options";
+export type { StopRuleName } from "./policy/stop-rule";
+export type { GenerationStats } from "./stats";
+export type { OutputToken, TokenOrigin } from "./text-assembler";

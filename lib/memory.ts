@@ -1,0 +1,32 @@
+import { freemem } from "node:os";
+import { SpecdecError } from "./errors";
+import type { ModelInfo } from "./native/binding";
+import { cacheBytes, type CacheType } from "./options";
+
+/** Bytes that the KV cache of a context takes. */
+export function cacheSizeBytes(
+  info: Pick<ModelInfo, "cacheWidthK" | "cacheWidthV">,
+  context: { contextSize: number; kvTypeK: CacheType; kvTypeV: CacheType },
+): number {
+  const perToken =
+    info.cacheWidthK * cacheBytes[context.kvTypeK] + info.cacheWidthV * cacheBytes[context.kvTypeV];
+  return perToken * context.contextSize;
+}
+
+/**
+ * Throws ERR_OUT_OF_MEMORY if the caches cannot fit. Linux would promise the memory all the same and
+ * kill the process when it is touched.
+ */
+export function checkMemory(neededBytes: number): void {
+  const available = process.availableMemory?.() ?? freemem(); // Node 20.13 has the former
+  if (neededBytes > available) {
+    throw new SpecdecError(
+      "ERR_OUT_OF_MEMORY",
+      `The contexts need ${gib(neededBytes)} of memory for their caches, but ${gib(available)} are available. Ask for a smaller contextSize, or a smaller kvTypeK and kvTypeV.`,
+    );
+  }
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(bytes < 2 ** 30 ? 3 : 1)} GiB`;
+}

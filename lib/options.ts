@@ -1,0 +1,324 @@
+import { availableParallelism } from "node:os";
+import { SpecdecError } from "./errors";
+import type { NativeModelOptions, NativeSampling } from "./native/binding";
+import {
+  defaultMaxDraftTokens,
+  defaultStopRule,
+  parseStopRule,
+  type StopRule,
+  type StopRuleName,
+} from "./policy/stop-rule";
+
+/** How a KV cache stores its numbers. Quantized V caches need flash attention, which llama.cpp turns on where it can. */
+export type CacheType = "f32" | "f16" | "bf16" | "q8_0" | "q5_1" | "q5_0" | "q4_1" | "q4_0";
+
+/** Bytes a number takes in a cache of each type. */
+export const cacheBytes: Record<CacheType, number> = {
+  f32: 4,
+  f16: 2,
+  bf16: 2,
+  q8_0: 34 / 32,
+  q5_1: 24 / 32,
+  q5_0: 22 / 32,
+  q4_1: 20 / 32,
+  q4_0: 18 / 32,
+};
+
+/** A model to be loaded, and the context it works in. */
+export interface ModelOptions {
+  /** The GGUF file. Of a split model, its first part. */
+  path: string;
+  /** Layers to put on the GPU, 0 or more. Default: all, if there is a GPU; 0 keeps the model on the processor. */
+  gpuLayers?: number;
+  /** The devices it may use, by the names that `devices()` lists. Default: every GPU. */
+  devices?: readonly string[];
+  /** Threads for evaluation on the processor, 1 or more. Default: one a core that this process may use. */
+  threads?: number;
+  /** Tokens that the context holds: prompt and output. Default: what the model was trained for, 4096 at most. */
+  contextSize?: number;
+  /** Type of the K cache. Default "f16". */
+  kvTypeK?: CacheType;
+  /** Type of the V cache. Default "f16". */
+  kvTypeV?: CacheType;
+  /** Map the file into memory instead of reading it. Default true. */
+  mmap?: boolean;
+  /** Keep the weights from being swapped out. Default false. */
+  mlock?: boolean;
+}
+
+export interface EngineOptions {
+  /** The model whose output is wanted: a path, or a path with options. */
+  target: string | ModelOptions;
+  /** A small model with the same vocabulary that proposes tokens. Without one, decoding is plain. */
+  draft?: string | ModelOptions;
+  /** The longest draft that a round may have, 1…64. Default 16. */
+  maxDraftTokens?: number;
+  /** Called while the models load. fraction: 0…1 of that model. */
+  onLoadProgress?: (progress: { model: "target" | "draft"; fraction: number }) => void;
+  /** Aborts the loading. */
+  signal?: AbortSignal;
+}
+
+/** How the next token is drawn. Applied in this order: bias, penalties, top-k, top-p, min-p, temperature. */
+export interface SamplingOptions {
+  /** 0: always the most probable token. 1: the model's own distribution. Default 0. */
+  temperature?: number;
+  /** Keep the k most probable tokens; 0 keeps all. Default 0. */
+  topK?: number;
+  /** Keep the fewest most probable tokens whose probabilities reach this, 0…1; 1 keeps all. Default 1. */
+  topP?: number;
+  /** Keep tokens at least this share as probable as the most probable, 0…1. Default 0. */
+  minP?: number;
+  /** Divides the logits of recent tokens, above 0; 1 is off. Default 1. */
+  repeatPenalty?: number;
+  /** Subtracted from the logits of recent tokens. Default 0. */
+  presencePenalty?: number;
+  /** Subtracted from the logits of recent tokens, once for each time they occur. Default 0. */
+  frequencyPenalty?: number;
+  /** How many of the last tokens the penalties look at, 0 or more. Default 64. */
+  penaltyWindow?: number;
+  /** Added to the logits of tokens, by id; -Infinity bans one. */
+  logitBias?: Readonly<Record<number, number>>;
+  /** A whole number, 0…2^53-1. The same seed with the same settings repeats a text. Default: random, see the result's `seed`. */
+  seed?: number;
+}
+
+/**
+ * How drafted tokens are verified. All are lossless: the text has the target's distribution.
+ * - "greedy": keeps drafted tokens that are the target's most probable; temperature 0 alone.
+ * - "rejection": rejection sampling with the residual (Leviathan et al. 2023), which accepts most.
+ * - "match": draws from the target and keeps what equals the draft's most probable token; a seed
+ *   then gives the same text as without a draft.
+ */
+export type VerifierName = "greedy" | "rejection" | "match";
+
+export interface GenerateOptions extends SamplingOptions {
+  /** Tokens to generate at most, 1 or more. Default: as many as the context holds. */
+  maxTokens?: number;
+  /** The text ends before any of these strings. */
+  stop?: string | readonly string[];
+  /** How long to draft: "none" for plain decoding, "fixed:K" for K tokens a round. Default "fixed:4" with a draft. */
+  stopRule?: StopRuleName;
+  /** Default: "greedy" at temperature 0, "rejection" above. */
+  verifier?: VerifierName;
+  /** Whether text such as "<|user|>" in the prompt stands for the control token of that name. Default true; set it to false for text you do not trust. */
+  parseSpecial?: boolean;
+  /** Also return the log-probability of each token under the target (temperature 1, before all settings). Default false. */
+  logprobs?: boolean;
+  /** Aborts the generation, which then rejects with ERR_ABORTED; the error's `partial` has what there was. */
+  signal?: AbortSignal;
+}
+
+// What a value is called in a message, and what it must be. NaN fails every check of a range.
+function invalid(name: string, expected: string, value: unknown): SpecdecError {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return new SpecdecError(
+    "ERR_INVALID_ARGUMENT",
+    `${name} must be ${expected}, but is ${shown} (${typeof value}).`,
+  );
+}
+
+function number(name: string, value: unknown, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== "number" || !(value >= min && value <= max)) {
+    const range = max === Infinity || max === Number.MAX_VALUE ? `${min} or more` : `${min} to ${max}`;
+    throw invalid(name, min === -Number.MAX_VALUE ? "a finite number" : `a number, ${range}`, value);
+  }
+  return value;
+}
+
+function whole(name: string, value: unknown, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
+    throw invalid(name, `a whole number, ${min} to ${max}`, value);
+  }
+  return value as number;
+}
+
+function flag(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== "boolean") throw invalid(name, "true or false", value);
+  return value;
+}
+
+function oneOf<T extends string>(name: string, value: unknown, fallback: T, known: readonly T[]): T {
+  if (value === undefined) return fallback;
+  if (!known.includes(value as T)) throw invalid(name, `one of ${known.join(", ")}`, value);
+  return value as T;
+}
+
+/** An options object: a misspelt name is an error, not a default. */
+function object<T extends object>(name: string, value: T, known: readonly string[]): T {
+  if (typeof value !== "object" || (value as T | null) === null || Array.isArray(value)) {
+    throw invalid(name, "an object", value);
+  }
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `${name}: there is no option ${JSON.stringify(unknown)}; there are ${known.join(", ")}.`,
+    );
+  }
+  return value;
+}
+
+const maxInt32 = 2 ** 31 - 1;
+
+export interface ResolvedModel extends NativeModelOptions {
+  threads: number;
+  contextSize: number | undefined;
+  kvTypeK: CacheType;
+  kvTypeV: CacheType;
+}
+
+export function resolveModel(name: "target" | "draft", given: string | ModelOptions): ResolvedModel {
+  const options = typeof given === "string" ? { path: given } : object(name, given, modelKeys);
+  const field = (key: string): string => `${name}.${key}`;
+  if (typeof options.path !== "string" || options.path === "") {
+    throw invalid(field("path"), "the path of a GGUF file", options.path);
+  }
+  const devices = options.devices ?? [];
+  if (!Array.isArray(devices) || devices.some((device) => typeof device !== "string")) {
+    throw invalid(field("devices"), "an array of device names", devices);
+  }
+  const types = Object.keys(cacheBytes) as CacheType[];
+  return {
+    path: options.path,
+    gpuLayers: whole(field("gpuLayers"), options.gpuLayers, -1, 0, maxInt32),
+    devices: [...devices] as string[],
+    threads: whole(field("threads"), options.threads, availableParallelism(), 1, 512),
+    contextSize:
+      options.contextSize === undefined
+        ? undefined
+        : whole(field("contextSize"), options.contextSize, 0, 2, maxInt32),
+    kvTypeK: oneOf(field("kvTypeK"), options.kvTypeK, "f16", types),
+    kvTypeV: oneOf(field("kvTypeV"), options.kvTypeV, "f16", types),
+    mmap: flag(field("mmap"), options.mmap, true),
+    mlock: flag(field("mlock"), options.mlock, false),
+  };
+}
+
+export interface ResolvedEngine {
+  target: ResolvedModel;
+  draft: ResolvedModel | undefined;
+  maxDraft: number;
+}
+
+export function resolveEngine(given: EngineOptions): ResolvedEngine {
+  const options = object("createEngine's options", given, engineKeys);
+  return {
+    target: resolveModel("target", options.target),
+    draft: options.draft === undefined ? undefined : resolveModel("draft", options.draft),
+    maxDraft: whole("maxDraftTokens", options.maxDraftTokens, defaultMaxDraftTokens, 1, 64),
+  };
+}
+
+export interface ResolvedGeneration {
+  sampling: NativeSampling;
+  maxTokens: number;
+  stop: string[];
+  rule: StopRule;
+  verifier: string;
+  parseSpecial: boolean;
+  logprobs: boolean;
+}
+
+/** engine: what the engine has. */
+export function resolveGeneration(
+  given: GenerateOptions,
+  engine: { hasDraft: boolean; maxDraft: number },
+): ResolvedGeneration {
+  const options = object("The options of a generation", given, generateKeys);
+  const sampling = resolveSampling(options);
+  const stop = typeof options.stop === "string" ? [options.stop] : [...(options.stop ?? [])];
+  if (stop.some((text) => typeof text !== "string" || text === "")) {
+    throw invalid("stop", "a non-empty string, or an array of them", options.stop);
+  }
+  if (options.stopRule !== undefined && typeof options.stopRule !== "string") {
+    throw invalid("stopRule", '"none" or "fixed:K"', options.stopRule);
+  }
+  return {
+    sampling,
+    maxTokens: whole("maxTokens", options.maxTokens, maxInt32, 1, maxInt32),
+    stop,
+    rule: engine.hasDraft
+      ? parseStopRule(options.stopRule ?? shorter(defaultStopRule, engine.maxDraft), engine.maxDraft)
+      : withoutDraft(options.stopRule),
+    verifier: resolveVerifier(options.verifier, sampling.temperature),
+    parseSpecial: flag("parseSpecial", options.parseSpecial, true),
+    logprobs: flag("logprobs", options.logprobs, false),
+  };
+}
+
+/** The default rule, within the engine's maxDraftTokens. */
+function shorter(rule: StopRuleName, maxDraft: number): StopRuleName {
+  return `fixed:${Math.min(parseStopRule(rule, 64).length, maxDraft)}`;
+}
+
+function withoutDraft(rule: StopRuleName | undefined): StopRule {
+  if (rule !== undefined && rule !== "none") {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `stopRule is ${JSON.stringify(rule)}, but the engine has no draft model. Give createEngine a draft, or use "none".`,
+    );
+  }
+  return { length: 0 };
+}
+
+function resolveVerifier(name: VerifierName | undefined, temperature: number): string {
+  const fallback = temperature === 0 ? "greedy" : "rejection";
+  const verifier = oneOf("verifier", name, fallback, ["greedy", "rejection", "match"]);
+  if (verifier === "greedy" && temperature > 0) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `verifier "greedy" is for temperature 0, but temperature is ${temperature}. Use "rejection" or "match".`,
+    );
+  }
+  // At temperature 0 every distribution is certain, and matching draws is greedy matching.
+  return verifier === "greedy" ? "match" : verifier;
+}
+
+function resolveSampling(options: SamplingOptions): NativeSampling {
+  const largest = Number.MAX_VALUE;
+  return {
+    temperature: number("temperature", options.temperature, 0, 0, largest),
+    topK: whole("topK", options.topK, 0, 0, maxInt32),
+    topP: number("topP", options.topP, 1, Number.MIN_VALUE, 1),
+    minP: number("minP", options.minP, 0, 0, 1),
+    repeatPenalty: number("repeatPenalty", options.repeatPenalty, 1, Number.MIN_VALUE, largest),
+    presencePenalty: number("presencePenalty", options.presencePenalty, 0, -largest, largest),
+    frequencyPenalty: number("frequencyPenalty", options.frequencyPenalty, 0, -largest, largest),
+    penaltyWindow: whole("penaltyWindow", options.penaltyWindow, 64, 0, maxInt32),
+    logitBias: resolveBias(options.logitBias),
+    seed: whole("seed", options.seed, randomSeed(), 0, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+function resolveBias(given: SamplingOptions["logitBias"]): NativeSampling["logitBias"] {
+  return Object.entries(given ?? {}).map(([token, bias]) => {
+    if (!/^\d+$/.test(token)) throw invalid("a key of logitBias", "a token id", token);
+    if (typeof bias !== "number" || !(bias < Infinity)) {
+      throw invalid(`logitBias[${token}]`, "a number below Infinity", bias);
+    }
+    return [Number(token), bias] as const;
+  });
+}
+
+/** 32 bits: short enough to be typed again. */
+function randomSeed(): number {
+  return Math.floor(Math.random() * 2 ** 32);
+}
+
+const modelKeys = [
+  "path", "gpuLayers", "devices", "threads", "contextSize", "kvTypeK", "kvTypeV", "mmap", "mlock",
+] satisfies (keyof ModelOptions)[];
+
+const engineKeys = [
+  "target", "draft", "maxDraftTokens", "onLoadProgress", "signal",
+] satisfies (keyof EngineOptions)[];
+
+const generateKeys = [
+  "temperature", "topK", "topP", "minP", "repeatPenalty", "presencePenalty", "frequencyPenalty",
+  "penaltyWindow", "logitBias", "seed", "maxTokens", "stop", "stopRule", "verifier", "parseSpecial",
+  "logprobs", "signal",
+] satisfies (keyof GenerateOptions)[];

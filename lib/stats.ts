@@ -1,0 +1,85 @@
+import type { NativeRound } from "./native/binding";
+
+/** What a generation did and what it took. Times in milliseconds. */
+export interface GenerationStats {
+  /** Tokens of the prompt, with what the vocabulary adds around it. */
+  promptTokens: number;
+  /** Tokens generated, the one that ended the generation included. */
+  generated: number;
+  /** Passes of the target over a round's tokens. One token each in plain decoding. */
+  targetPasses: number;
+  /** Tokens that the draft proposed. */
+  drafted: number;
+  /** Drafted tokens that the target accepted. */
+  accepted: number;
+  /** Tokens that were worked out and are not in the output: rejected drafts, and what the last round had beyond the end. drafted + targetPasses = generated + discarded. */
+  discarded: number;
+  /** accepted / drafted; 0 without drafts. */
+  acceptanceRate: number;
+  /** discarded / generated (SpecDec++, arXiv 2405.19715, §2). */
+  discardRate: number;
+  /** targetPasses / generated (the same). */
+  verificationRate: number;
+  /** generated / targetPasses, also called block efficiency. */
+  tokensPerPass: number;
+  /** generated / (draft + verify + overhead time): without the prompt. */
+  tokensPerSecond: number;
+  /** Evaluating the prompt in both models. */
+  promptMillis: number;
+  draftMillis: number;
+  verifyMillis: number;
+  /** The rest: TypeScript, and the ways between the threads. A consumer's own time is not counted. */
+  overheadMillis: number;
+}
+
+/** Adds up rounds. */
+export class StatsCollector {
+  #generated = 0;
+  #passes = 0;
+  #drafted = 0;
+  #accepted = 0;
+  #draftMicros = 0;
+  #verifyMicros = 0;
+  #loopMillis = 0;
+  promptTokens = 0;
+  promptMillis = 0;
+
+  addRound(round: NativeRound, kept: number): void {
+    this.#generated += kept;
+    this.#passes += 1;
+    this.#drafted += round.drafted;
+    this.#accepted += round.accepted;
+    this.#draftMicros += round.draftMicros;
+    this.#verifyMicros += round.verifyMicros;
+  }
+
+  /** Time that rounds took as a whole, from before the native call until their text was ready. */
+  addLoopTime(millis: number): void {
+    this.#loopMillis += millis;
+  }
+
+  finish(): GenerationStats {
+    const generated = this.#generated;
+    const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+    const discarded = this.#drafted + this.#passes - generated;
+    const draftMillis = this.#draftMicros / 1000;
+    const verifyMillis = this.#verifyMicros / 1000;
+    return {
+      promptTokens: this.promptTokens,
+      generated,
+      targetPasses: this.#passes,
+      drafted: this.#drafted,
+      accepted: this.#accepted,
+      discarded,
+      acceptanceRate: share(this.#accepted, this.#drafted),
+      discardRate: share(discarded, generated),
+      verificationRate: share(this.#passes, generated),
+      tokensPerPass: share(generated, this.#passes),
+      tokensPerSecond: share(generated * 1000, this.#loopMillis),
+      promptMillis: this.promptMillis,
+      draftMillis,
+      verifyMillis,
+      overheadMillis: Math.max(0, this.#loopMillis - draftMillis - verifyMillis),
+    };
+  }
+}

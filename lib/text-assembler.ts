@@ -1,0 +1,88 @@
+/** Where a token of the output came from: accepted from the draft, or the target's own. */
+export type TokenOrigin = "draft" | "target";
+
+export interface OutputToken {
+  id: number;
+  /** Its share of the text. Empty while its bytes are an incomplete character; the token that completes it has the whole. */
+  text: string;
+  origin: TokenOrigin;
+  /** ln of its probability under the target, if `logprobs` was asked for. */
+  logprob?: number;
+}
+
+/** A token before its bytes have become text. */
+export type RawToken = Omit<OutputToken, "text"> & { bytes: Uint8Array };
+
+/**
+ * Makes text of tokens as they come: holds back characters that are not complete yet, and tokens
+ * that may turn out to be the beginning of a stop string.
+ */
+export class TextAssembler {
+  // ignoreBOM keeps U+FEFF: a model may mean it.
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #stops: readonly string[];
+  #held: OutputToken[] = [];
+
+  constructor(stops: readonly string[]) {
+    this.#stops = stops;
+  }
+
+  /** Takes tokens up to the one that completes a stop string. `taken`: how many those are. */
+  push(tokens: readonly RawToken[]): { released: OutputToken[]; taken: number; stopped: boolean } {
+    for (const [i, { bytes, ...token }] of tokens.entries()) {
+      this.#held.push({ ...token, text: this.#decoder.decode(bytes, { stream: true }) });
+      const cut = this.#findStop();
+      if (cut !== undefined) {
+        return { released: this.#cutAt(cut), taken: i + 1, stopped: true };
+      }
+    }
+    return { released: this.#releaseUnambiguous(), taken: tokens.length, stopped: false };
+  }
+
+  /** Releases what is held when no more tokens come; an incomplete character becomes U+FFFD. */
+  flush(): OutputToken[] {
+    const last = this.#held.at(-1);
+    const rest = this.#decoder.decode();
+    if (last !== undefined) last.text += rest;
+    else if (rest !== "") this.#held.push({ id: -1, text: rest, origin: "target" });
+    return this.#held.splice(0);
+  }
+
+  get #heldText(): string {
+    return this.#held.map((token) => token.text).join("");
+  }
+
+  #findStop(): number | undefined {
+    const text = this.#heldText;
+    const found = this.#stops.map((stop) => text.indexOf(stop)).filter((index) => index >= 0);
+    return found.length === 0 ? undefined : Math.min(...found);
+  }
+
+  /** Releases all tokens, with the text from `length` on taken away. */
+  #cutAt(length: number): OutputToken[] {
+    let left = length;
+    for (const token of this.#held) {
+      token.text = token.text.slice(0, left);
+      left -= token.text.length;
+    }
+    return this.#held.splice(0);
+  }
+
+  #releaseUnambiguous(): OutputToken[] {
+    const text = this.#heldText;
+    let ambiguous = 0; // characters at the end that a stop string may begin with
+    for (const stop of this.#stops) {
+      for (let n = Math.min(stop.length - 1, text.length); n > ambiguous; --n) {
+        if (text.endsWith(stop.slice(0, n))) ambiguous = n;
+      }
+    }
+    let sure = text.length - ambiguous;
+    let count = 0;
+    for (const token of this.#held) {
+      if (token.text.length > sure || (token.text === "" && ambiguous > 0 && sure === 0)) break;
+      sure -= token.text.length;
+      ++count;
+    }
+    return this.#held.splice(0, count);
+  }
+}
