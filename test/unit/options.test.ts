@@ -1,0 +1,141 @@
+import type { EngineOptions, GenerateOptions } from "../../lib";
+import { SpecdecError } from "../../lib";
+import { resolveEngine, resolveGeneration } from "../../lib/options";
+
+const engine = { hasDraft: true, maxDraft: 16 };
+
+function refusal(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (SpecdecError.isInstance(error) && error.code === "ERR_INVALID_ARGUMENT")
+      return error.message;
+    throw error;
+  }
+  throw new Error("it was accepted");
+}
+
+test("without options decoding is greedy and drafts four tokens", () => {
+  expect(resolveGeneration({}, engine)).toMatchObject({
+    sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, repeatPenalty: 1, penaltyWindow: 64 },
+    rule: { length: 4 },
+    verifier: "match",
+    parseSpecial: true,
+    logprobs: false,
+  });
+});
+
+test("the default draft length respects a smaller maxDraftTokens", () => {
+  expect(resolveGeneration({}, { hasDraft: true, maxDraft: 2 }).rule).toEqual({ length: 2 });
+});
+
+test("without a draft decoding is plain", () => {
+  expect(resolveGeneration({}, { hasDraft: false, maxDraft: 16 }).rule).toEqual({ length: 0 });
+});
+
+test("above temperature 0 the default verifier is rejection sampling", () => {
+  expect(resolveGeneration({ temperature: 0.5 }, engine).verifier).toBe("rejection");
+});
+
+test("a missing seed is drawn, a given one kept", () => {
+  expect(resolveGeneration({ seed: 7 }, engine).sampling.seed).toBe(7);
+  const seeds = new Set(
+    Array.from({ length: 20 }, () => resolveGeneration({}, engine).sampling.seed),
+  );
+  expect(seeds.size).toBeGreaterThan(15);
+});
+
+test.each<[string, unknown]>([
+  ["temperature", -1],
+  ["temperature", NaN],
+  ["temperature", Infinity],
+  ["temperature", "1"],
+  ["topK", 1.5],
+  ["topK", -1],
+  ["topK", NaN],
+  ["topP", 0],
+  ["topP", 1.1],
+  ["topP", NaN],
+  ["minP", -0.1],
+  ["minP", NaN],
+  ["repeatPenalty", 0],
+  ["repeatPenalty", NaN],
+  ["presencePenalty", NaN],
+  ["presencePenalty", Infinity],
+  ["frequencyPenalty", NaN],
+  ["penaltyWindow", -1],
+  ["penaltyWindow", NaN],
+  ["seed", -1],
+  ["seed", 0.5],
+  ["seed", NaN],
+  ["seed", 2 ** 53],
+  ["maxTokens", 0],
+  ["maxTokens", NaN],
+  ["maxTokens", 1.5],
+  ["stop", ""],
+  ["stop", [""]],
+  ["stop", [1]],
+  ["stopRule", "fixed:"],
+  ["stopRule", "fixed:0"],
+  ["stopRule", "fixed:17"],
+  ["stopRule", "fixed:1.5"],
+  ["stopRule", "fast"],
+  ["stopRule", 4],
+  ["verifier", "fast"],
+  ["logitBias", { "-1": 0 }],
+  ["logitBias", { 1: NaN }],
+  ["logitBias", { 1: Infinity }],
+  ["logprobs", 1],
+  ["parseSpecial", "yes"],
+])("%s: %p is refused, naming the option", (name, value) => {
+  const message = refusal(() => resolveGeneration({ [name]: value } as GenerateOptions, engine));
+  expect(message).toContain(name);
+});
+
+test("a ban is a bias of -Infinity", () => {
+  expect(resolveGeneration({ logitBias: { 5: -Infinity } }, engine).sampling.logitBias).toEqual([
+    [5, -Infinity],
+  ]);
+});
+
+test("a misspelt option is refused with those there are", () => {
+  const message = refusal(() => resolveGeneration({ temprature: 1 } as GenerateOptions, engine));
+  expect(message).toMatch(/"temprature".*temperature/);
+});
+
+test("greedy verification above temperature 0 is refused", () => {
+  expect(
+    refusal(() => resolveGeneration({ temperature: 1, verifier: "greedy" }, engine)),
+  ).toContain("greedy");
+});
+
+test("a draft length without a draft is refused", () => {
+  const message = refusal(() =>
+    resolveGeneration({ stopRule: "fixed:4" }, { hasDraft: false, maxDraft: 16 }),
+  );
+  expect(message).toContain("no draft");
+});
+
+test.each<[string, unknown]>([
+  ["target", undefined],
+  ["target", 5],
+  ["target.path", { path: "" }],
+  ["target.gpuLayers", { path: "a", gpuLayers: -2 }],
+  ["target.gpuLayers", { path: "a", gpuLayers: NaN }],
+  ["target.threads", { path: "a", threads: 0 }],
+  ["target.contextSize", { path: "a", contextSize: 1 }],
+  ["target.contextSize", { path: "a", contextSize: NaN }],
+  ["target.kvTypeK", { path: "a", kvTypeK: "q2" }],
+  ["target.devices", { path: "a", devices: [1] }],
+  ["target.mmap", { path: "a", mmap: 1 }],
+])("createEngine refuses a bad %s: %p", (name, target) => {
+  expect(refusal(() => resolveEngine({ target } as EngineOptions))).toContain(name);
+});
+
+test("maxDraftTokens is 1 to 64", () => {
+  for (const maxDraftTokens of [0, 65, NaN]) {
+    expect(refusal(() => resolveEngine({ target: "a", maxDraftTokens }))).toContain(
+      "maxDraftTokens",
+    );
+  }
+});
