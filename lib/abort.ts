@@ -5,7 +5,9 @@ export function abortError(signal: AbortSignal): SpecdecError {
   const reason: unknown = signal.reason;
   return SpecdecError.isInstance(reason)
     ? new SpecdecError(reason.code, reason.message, { cause: reason })
-    : new SpecdecError("ERR_ABORTED", "The operation was aborted by its signal.", { cause: reason });
+    : new SpecdecError("ERR_ABORTED", "The operation was aborted by its signal.", {
+        cause: reason,
+      });
 }
 
 export function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -40,7 +40,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const load = (name: "target" | "draft", model: ResolvedModel): Promise<Model> =>
     Model.load(
       model,
-      onLoadProgress && ((fraction) => { onLoadProgress({ model: name, fraction }); }),
+      onLoadProgress &&
+        ((fraction) => {
+          onLoadProgress({ model: name, fraction });
+        }),
       signal,
     );
   const models: Model[] = [];
@@ -50,7 +53,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     const draft = resolved.draft && (await load("draft", resolved.draft));
     if (draft) models.push(draft);
     const session = await openSession(resolved, target, draft);
-    return new Engine(session, target, draft, contextSize(resolved.target, target), resolved.maxDraft);
+    return new Engine(
+      session,
+      target,
+      draft,
+      contextSize(resolved.target, target),
+      resolved.maxDraft,
+    );
   } catch (error) {
     for (const model of models) model.dispose();
     throw error;
@@ -169,11 +178,19 @@ export class Engine {
       maxDraft: this.#maxDraft,
     });
     const tokens = this.#promptTokens(prompt, resolved.parseSpecial);
-    const signal = AbortSignal.any([this.#disposal.signal, ...(options.signal ? [options.signal] : [])]);
+    const signal = AbortSignal.any([
+      this.#disposal.signal,
+      ...(options.signal ? [options.signal] : []),
+    ]);
     const leave = await this.#turnstile.enter(signal);
     try {
       this.#current = new Generation(
-        this.#session, this.#target, this.#contextSize, tokens, resolved, signal,
+        this.#session,
+        this.#target,
+        this.#contextSize,
+        tokens,
+        resolved,
+        signal,
       );
       yield* this.#current.run();
       return this.#current.result;
@@ -199,7 +216,10 @@ export class Engine {
     const tokens =
       typeof prompt === "string" ? this.#textTokens(prompt, parseSpecial) : checkTokens(prompt);
     if (tokens.length === 0) {
-      throw new SpecdecError("ERR_INVALID_ARGUMENT", "The prompt is empty. Give at least one token.");
+      throw new SpecdecError(
+        "ERR_INVALID_ARGUMENT",
+        "The prompt is empty. Give at least one token.",
+      );
     }
     return tokens;
   }
@@ -232,7 +252,10 @@ export class Engine {
 function checkTokens(prompt: readonly number[] | Int32Array): Int32Array {
   const isToken = (token: unknown): boolean =>
     Number.isInteger(token) && (token as number) >= 0 && (token as number) < 2 ** 31;
-  if (!(prompt instanceof Int32Array || Array.isArray(prompt)) || !Array.from(prompt).every(isToken)) {
+  if (
+    !(prompt instanceof Int32Array || Array.isArray(prompt)) ||
+    !Array.from(prompt).every(isToken)
+  ) {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
       "The prompt must be a string or an array of token ids, whole numbers from 0.",

@@ -96,7 +96,9 @@ export class Generation {
   async #prefill(): Promise<void> {
     const start = performance.now();
     this.#stats.promptTokens = this.prompt.length;
-    call(() => { this.session.begin(this.prompt, this.options.sampling); });
+    call(() => {
+      this.session.begin(this.prompt, this.options.sampling);
+    });
     while ((await this.#native(() => this.session.prefill(prefillChunk))) > 0);
     this.#stats.promptMillis = performance.now() - start;
   }
@@ -104,7 +106,9 @@ export class Generation {
   #native<T>(nativeCall: () => Promise<T>): Promise<T> {
     const pending = whileListening(
       this.signal,
-      () => { this.session.abort(); },
+      () => {
+        this.session.abort();
+      },
       () => callAsync(nativeCall),
     );
     this.#pending = pending;
@@ -132,7 +136,9 @@ export class Generation {
     this.#stats.addRound(round, taken);
     const length = this.prompt.length + this.#tokens.length;
     if (taken < round.tokens.length) {
-      call(() => { this.session.rollBack(length); });
+      call(() => {
+        this.session.rollBack(length);
+      });
     }
     if (stopped) return "stop";
     if (round.ended) return "eog";

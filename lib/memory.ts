@@ -1,4 +1,3 @@
-import { freemem } from "node:os";
 import { SpecdecError } from "./errors";
 import type { ModelInfo } from "./native/binding";
 import { cacheBytes, type CacheType } from "./options";
@@ -18,7 +17,7 @@ export function cacheSizeBytes(
  * kill the process when it is touched.
  */
 export function checkMemory(neededBytes: number): void {
-  const available = process.availableMemory?.() ?? freemem(); // Node 20.13 has the former
+  const available = process.availableMemory(); // respects a container's limit
   if (neededBytes > available) {
     throw new SpecdecError(
       "ERR_OUT_OF_MEMORY",

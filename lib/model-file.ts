@@ -22,7 +22,11 @@ export async function deepen(input: string, output: string, layers: number): Pro
  * about as good and half the size. Rejects with ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD,
  * ERR_INVALID_ARGUMENT or ERR_WRITE, leaving no file.
  */
-export async function quantize(input: string, output: string, type: QuantizationType): Promise<void> {
+export async function quantize(
+  input: string,
+  output: string,
+  type: QuantizationType,
+): Promise<void> {
   checkModelFile(input);
   await callAsync(() => loadAddon().quantize(input, output, type, availableParallelism()));
 }

@@ -30,11 +30,16 @@ export class Model {
     const native = call(() => new addon.Model({ path, gpuLayers, devices, mmap, mlock }));
     // The loading thread cannot call JavaScript; its progress is looked up.
     const timer =
-      onProgress && setInterval(() => { onProgress(native.loadProgress()); }, progressMillis);
+      onProgress &&
+      setInterval(() => {
+        onProgress(native.loadProgress());
+      }, progressMillis);
     try {
       const info = await whileListening(
         signal,
-        () => { native.abortLoad(); },
+        () => {
+          native.abortLoad();
+        },
         () => callAsync(() => native.load()),
       );
       onProgress?.(1);
@@ -72,6 +77,9 @@ export function checkModelFile(path: string): void {
     );
   }
   if (!statSync(path).isFile()) {
-    throw new SpecdecError("ERR_FILE_NOT_FOUND", `${path} is not a file. Give the path of a GGUF file.`);
+    throw new SpecdecError(
+      "ERR_FILE_NOT_FOUND",
+      `${path} is not a file. Give the path of a GGUF file.`,
+    );
   }
 }

@@ -121,8 +121,13 @@ function invalid(name: string, expected: string, value: unknown): SpecdecError {
 function number(name: string, value: unknown, fallback: number, min: number, max: number): number {
   if (value === undefined) return fallback;
   if (typeof value !== "number" || !(value >= min && value <= max)) {
-    const range = max === Infinity || max === Number.MAX_VALUE ? `${min} or more` : `${min} to ${max}`;
-    throw invalid(name, min === -Number.MAX_VALUE ? "a finite number" : `a number, ${range}`, value);
+    const range =
+      max === Infinity || max === Number.MAX_VALUE ? `${min} or more` : `${min} to ${max}`;
+    throw invalid(
+      name,
+      min === -Number.MAX_VALUE ? "a finite number" : `a number, ${range}`,
+      value,
+    );
   }
   return value;
 }
@@ -141,10 +146,19 @@ function flag(name: string, value: unknown, fallback: boolean): boolean {
   return value;
 }
 
-function oneOf<T extends string>(name: string, value: unknown, fallback: T, known: readonly T[]): T {
+function oneOf<T extends string>(
+  name: string,
+  value: unknown,
+  fallback: T,
+  known: readonly T[],
+): T {
   if (value === undefined) return fallback;
   if (!known.includes(value as T)) throw invalid(name, `one of ${known.join(", ")}`, value);
   return value as T;
+}
+
+function isStrings(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 /** An options object: a misspelt name is an error, not a default. */
@@ -171,21 +185,24 @@ export interface ResolvedModel extends NativeModelOptions {
   kvTypeV: CacheType;
 }
 
-export function resolveModel(name: "target" | "draft", given: string | ModelOptions): ResolvedModel {
+export function resolveModel(
+  name: "target" | "draft",
+  given: string | ModelOptions,
+): ResolvedModel {
   const options = typeof given === "string" ? { path: given } : object(name, given, modelKeys);
   const field = (key: string): string => `${name}.${key}`;
   if (typeof options.path !== "string" || options.path === "") {
     throw invalid(field("path"), "the path of a GGUF file", options.path);
   }
-  const devices = options.devices ?? [];
-  if (!Array.isArray(devices) || devices.some((device) => typeof device !== "string")) {
+  const devices: readonly string[] = options.devices ?? [];
+  if (!isStrings(devices)) {
     throw invalid(field("devices"), "an array of device names", devices);
   }
   const types = Object.keys(cacheBytes) as CacheType[];
   return {
     path: options.path,
     gpuLayers: whole(field("gpuLayers"), options.gpuLayers, -1, 0, maxInt32),
-    devices: [...devices] as string[],
+    devices: [...devices],
     threads: whole(field("threads"), options.threads, availableParallelism(), 1, 512),
     contextSize:
       options.contextSize === undefined
@@ -231,7 +248,7 @@ export function resolveGeneration(
   const options = object("The options of a generation", given, generateKeys);
   const sampling = resolveSampling(options);
   const stop = typeof options.stop === "string" ? [options.stop] : [...(options.stop ?? [])];
-  if (stop.some((text) => typeof text !== "string" || text === "")) {
+  if (!isStrings(stop) || stop.includes("")) {
     throw invalid("stop", "a non-empty string, or an array of them", options.stop);
   }
   if (options.stopRule !== undefined && typeof options.stopRule !== "string") {
@@ -242,7 +259,10 @@ export function resolveGeneration(
     maxTokens: whole("maxTokens", options.maxTokens, maxInt32, 1, maxInt32),
     stop,
     rule: engine.hasDraft
-      ? parseStopRule(options.stopRule ?? shorter(defaultStopRule, engine.maxDraft), engine.maxDraft)
+      ? parseStopRule(
+          options.stopRule ?? shorter(defaultStopRule, engine.maxDraft),
+          engine.maxDraft,
+        )
       : withoutDraft(options.stopRule),
     verifier: resolveVerifier(options.verifier, sampling.temperature),
     parseSpecial: flag("parseSpecial", options.parseSpecial, true),
@@ -310,15 +330,41 @@ function randomSeed(): number {
 }
 
 const modelKeys = [
-  "path", "gpuLayers", "devices", "threads", "contextSize", "kvTypeK", "kvTypeV", "mmap", "mlock",
+  "path",
+  "gpuLayers",
+  "devices",
+  "threads",
+  "contextSize",
+  "kvTypeK",
+  "kvTypeV",
+  "mmap",
+  "mlock",
 ] satisfies (keyof ModelOptions)[];
 
 const engineKeys = [
-  "target", "draft", "maxDraftTokens", "onLoadProgress", "signal",
+  "target",
+  "draft",
+  "maxDraftTokens",
+  "onLoadProgress",
+  "signal",
 ] satisfies (keyof EngineOptions)[];
 
 const generateKeys = [
-  "temperature", "topK", "topP", "minP", "repeatPenalty", "presencePenalty", "frequencyPenalty",
-  "penaltyWindow", "logitBias", "seed", "maxTokens", "stop", "stopRule", "verifier", "parseSpecial",
-  "logprobs", "signal",
+  "temperature",
+  "topK",
+  "topP",
+  "minP",
+  "repeatPenalty",
+  "presencePenalty",
+  "frequencyPenalty",
+  "penaltyWindow",
+  "logitBias",
+  "seed",
+  "maxTokens",
+  "stop",
+  "stopRule",
+  "verifier",
+  "parseSpecial",
+  "logprobs",
+  "signal",
 ] satisfies (keyof GenerateOptions)[];

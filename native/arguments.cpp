@@ -77,6 +77,14 @@ std::vector<Token> tokensArgument(const Napi::CallbackInfo& info, size_t index) 
     return {array.Data(), array.Data() + array.ElementLength()};
 }
 
+Napi::Object objectProperty(const Napi::Object& object, const char* name) {
+    const Napi::Value value = object.Get(name);
+    if (!value.IsObject()) {
+        expected(object.Env(), "an object", name);
+    }
+    return value.As<Napi::Object>();
+}
+
 double numberProperty(const Napi::Object& object, const char* name) {
     const Napi::Value value = object.Get(name);
     if (!value.IsNumber() || std::isnan(value.As<Napi::Number>().DoubleValue())) {

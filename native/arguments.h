@@ -19,6 +19,7 @@ std::string stringArgument(const Napi::CallbackInfo& info, size_t index);
 bool boolArgument(const Napi::CallbackInfo& info, size_t index);
 std::vector<Token> tokensArgument(const Napi::CallbackInfo& info, size_t index); // an Int32Array
 
+Napi::Object objectProperty(const Napi::Object& object, const char* name);
 double numberProperty(const Napi::Object& object, const char* name); // finite or infinite, not NaN
 int intProperty(const Napi::Object& object, const char* name);
 bool boolProperty(const Napi::Object& object, const char* name);

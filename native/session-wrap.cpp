@@ -51,7 +51,7 @@ SamplingSettings samplingSettings(const Napi::Object& object) {
 
 RoundOptions roundOptions(const Napi::Object& object) {
     RoundOptions options;
-    options.rule.length = intProperty(object.Get("rule").As<Napi::Object>(), "length");
+    options.rule.length = intProperty(objectProperty(object, "rule"), "length");
     options.room = intProperty(object, "room");
     options.logProbabilities = boolProperty(object, "logProbabilities");
     options.verifier = findVerifier(stringProperty(object, "verifier"));
@@ -95,10 +95,10 @@ SessionWrap::SessionWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sess
     info.This().As<Napi::Object>().TypeTag(&sessionTag);
     const Napi::Object options = objectArgument(info, 0);
     target_ = ModelWrap::unwrap(options.Get("target"));
-    options_.target = contextOptions(options.Get("targetContext").As<Napi::Object>());
+    options_.target = contextOptions(objectProperty(options, "targetContext"));
     if (!options.Get("draft").IsUndefined()) {
         draft_ = ModelWrap::unwrap(options.Get("draft"));
-        options_.draft = contextOptions(options.Get("draftContext").As<Napi::Object>());
+        options_.draft = contextOptions(objectProperty(options, "draftContext"));
     }
     options_.maxDraft = intProperty(options, "maxDraft");
 }

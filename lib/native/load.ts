@@ -60,7 +60,8 @@ function requireAddon(file: string): NativeAddon {
 function refuseForeignLlama(): void {
   const ours = path.join(directory, "libggml-base");
   const other = loadedLibraries().find(
-    (file) => path.basename(file).includes("ggml-base.") && !isSameFile(file, ours + path.extname(file)),
+    (file) =>
+      path.basename(file).includes("ggml-base.") && !isSameFile(file, ours + path.extname(file)),
   );
   if (other === undefined || releaseOf(path.dirname(other)) === releaseOf(directory)) {
     return;
@@ -94,8 +95,7 @@ function releaseOf(folder: string): string | undefined {
   };
   const ours = read("build-info.json") as { release: string } | undefined;
   const nodeLlamaCpp = read("_nlcBuildMetadata.json") as
-    | { buildOptions: { llamaCpp: { release: string } } }
-    | undefined;
+    { buildOptions: { llamaCpp: { release: string } } } | undefined;
   return ours?.release ?? nodeLlamaCpp?.buildOptions.llamaCpp.release.replace(/^v/, "");
 }
 
@@ -114,7 +114,9 @@ function gpuModules(): string[] {
     try {
       const from = createRequire(require.resolve("node-llama-cpp"));
       const bins = path.join(path.dirname(from.resolve(`@node-llama-cpp/${name}`)), "..", "bins");
-      return [path.join(bins, name, library.replace("%", backend))].filter((file) => existsSync(file));
+      return [path.join(bins, name, library.replace("%", backend))].filter((file) =>
+        existsSync(file),
+      );
     } catch {
       return []; // not installed for this machine
     }

@@ -25,7 +25,9 @@ test("calls at the same time are served in the order they came", async () => {
 
 test("calls at the same time do not mix", async () => {
   const alone = await engine.generate(prompt, { temperature: 1, seed: 3 });
-  const together = await Promise.all([3, 4, 3].map((seed) => engine.generate(prompt, { temperature: 1, seed })));
+  const together = await Promise.all(
+    [3, 4, 3].map((seed) => engine.generate(prompt, { temperature: 1, seed })),
+  );
   expect(together[0]?.text).toBe(alone.text);
   expect(together[2]?.text).toBe(alone.text);
   expect(together[1]?.text).not.toBe(alone.text);

@@ -33,7 +33,13 @@ test("a stream returns the result", async () => {
 });
 
 test("the figures keep the paper's identity", async () => {
-  for (const options of [{}, { temperature: 1 }, { stopRule: "none" }, { stop: "He" }, { maxTokens: 7 }] as const) {
+  for (const options of [
+    {},
+    { temperature: 1 },
+    { stopRule: "none" },
+    { stop: "He" },
+    { maxTokens: 7 },
+  ] as const) {
     const { stats, tokens } = await engine.generate(prompt, options);
     expect(stats.generated).toBe(tokens.length);
     expect(stats.drafted + stats.targetPasses).toBe(stats.generated + stats.discarded);
@@ -138,13 +144,16 @@ test("log-probabilities are those of plain decoding", async () => {
 
 test("a banned token does not come out", async () => {
   const { tokens } = await engine.generate(prompt, { maxTokens: 20 });
-  const banned = tokens[3] as number;
-  const without = await engine.generate(prompt, { maxTokens: 20, logitBias: { [banned]: -Infinity } });
+  const banned = tokens[3]!;
+  const without = await engine.generate(prompt, {
+    maxTokens: 20,
+    logitBias: { [banned]: -Infinity },
+  });
   expect(without.tokens.slice(0, 3)).toEqual(tokens.slice(0, 3));
   expect(without.tokens).not.toContain(banned);
 });
 
-test("text in the prompt is a control token only where it is trusted", async () => {
+test("text in the prompt is a control token only where it is trusted", () => {
   expect(engine.tokenize("<|user|>")).toHaveLength(2);
   expect(engine.tokenize("<|user|>", { parseSpecial: false }).length).toBeGreaterThan(3);
 });

@@ -6,7 +6,7 @@ import { demoEngine, gsm8k, humaneval, plainEngine } from "../support/demo";
 // probable either may come out. `npm run test:identity` runs all 300 prompts; here is a part.
 
 const prompts = [...gsm8k, ...humaneval];
-const count = Number(process.env["SPECDECPP_IDENTITY_PROMPTS"] ?? 30);
+const count = Number(process.env.SPECDECPP_IDENTITY_PROMPTS ?? 30);
 const chosen = prompts.filter((_, i) => (i * count) % prompts.length < count);
 
 /** Nats by which the two candidates' log-probabilities may differ where the texts part. */
@@ -48,7 +48,7 @@ test.each([
   for (const [i, prompt] of chosen.entries()) {
     const options = { maxTokens, logprobs: true, stopRule: `fixed:${K}`, verifier } as const;
     const result = await draft.generate(prompt, options);
-    const found = gap(expected[i] as GenerationResult, result);
+    const found = gap(expected[i]!, result);
     if (found !== undefined) gaps.push(found);
   }
   console.info(

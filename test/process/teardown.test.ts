@@ -11,7 +11,12 @@ const options = JSON.stringify({
 });
 
 function fixture(name: string, ...args: string[]): ChildResult {
-  return run(process.execPath, ["--expose-gc", path.join(__dirname, "fixtures", name), options, ...args]);
+  return run(process.execPath, [
+    "--expose-gc",
+    path.join(__dirname, "fixtures", name),
+    options,
+    ...args,
+  ]);
 }
 
 let expected: string;
@@ -23,8 +28,17 @@ beforeAll(async () => {
 });
 
 test.each([
-  "require", "createEngine", "loading", "created", "prefill", "streaming", "round", "queued",
-  "generated", "disposing", "disposed",
+  "require",
+  "createEngine",
+  "loading",
+  "created",
+  "prefill",
+  "streaming",
+  "round",
+  "queued",
+  "generated",
+  "disposing",
+  "disposed",
 ])("a worker thread can be ended at the step: %s", (step) => {
   const { status, stdout, stderr } = fixture("terminate-at.cjs", step);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });

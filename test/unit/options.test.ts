@@ -88,7 +88,7 @@ test.each<[string, unknown]>([
   ["logprobs", 1],
   ["parseSpecial", "yes"],
 ])("%s: %p is refused, naming the option", (name, value) => {
-  const message = refusal(() => resolveGeneration({ [name]: value } as GenerateOptions, engine));
+  const message = refusal(() => resolveGeneration({ [name]: value }, engine));
   expect(message).toContain(name);
 });
 
