@@ -69,7 +69,11 @@ void Context::decode(std::span<const Token> tokens, int outputs) {
             tokens = tokens.subspan(rows);
         }
     } catch (...) {
-        truncate(before);
+        try {
+            truncate(before);
+        } catch (const EngineError&) {
+            // A recurrent state is lost; past() is 0, and the error that counts is the first.
+        }
         throw;
     }
 }

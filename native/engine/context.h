@@ -23,7 +23,8 @@ struct LlamaContextDeleter {
 // One sequence's KV cache on one model: what has been evaluated, and the logits of the last decode.
 //
 // Invariant: after every call, also one that throws, the cache holds exactly the first past()
-// tokens of the sequence.
+// tokens of the sequence: as many as before the call that threw, or none where a recurrent model
+// cannot take tokens back.
 class Context {
 public:
     // A decode stops when *abort becomes true (on the processor; elsewhere, at its end).

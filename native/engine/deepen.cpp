@@ -132,10 +132,10 @@ private:
             refuse("it does not say how many layers it has");
         }
         count_ = static_cast<int>(gguf_get_val_u32(file, count));
-        if (layers < 1 || count_ + layers > maxLayers) {
+        if (layers < 1 || layers > maxLayers - count_) {
             throw EngineError("ERR_INVALID_ARGUMENT", "layers must be 1 to " + std::to_string(maxLayers - count_) +
-                                                          " for this model of " + std::to_string(count_) +
-                                                          ", but is " + std::to_string(layers) + ".");
+                                                          " for this model of " + std::to_string(count_) + ", but is " +
+                                                          std::to_string(layers) + ".");
         }
         for (int64_t i = 0; i < gguf_get_n_kv(file); ++i) {
             const std::string key = gguf_get_key(file, i);
@@ -163,8 +163,8 @@ private:
     }
 
     [[noreturn]] void refuse(const std::string& why) const {
-        throw EngineError("ERR_UNSUPPORTED_MODEL", source_.path + " cannot be deepened: " + why +
-                                                       ". Give another model.");
+        throw EngineError("ERR_UNSUPPORTED_MODEL",
+                          source_.path + " cannot be deepened: " + why + ". Give another model.");
     }
 
     const Source& source_;

@@ -2,7 +2,9 @@
 
 #include "error.h"
 
+#include <cerrno>
 #include <filesystem>
+#include <fstream>
 
 namespace specdecpp {
 
@@ -14,6 +16,9 @@ void replaceFile(const std::string& input, const std::string& output,
     }
     const std::string partial = output + ".partial";
     try {
+        if (!std::ofstream(partial)) { // asked first, because `write` may not know a bad output from a bad input
+            throw std::filesystem::filesystem_error("", std::error_code(errno, std::generic_category()));
+        }
         write(partial);
         std::filesystem::rename(partial, output);
     } catch (const std::filesystem::filesystem_error& error) {

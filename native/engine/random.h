@@ -5,10 +5,12 @@
 namespace specdecpp {
 
 // SplitMix64 (Steele, Lea & Flood 2014): a counter through a mixing function. Every number is drawn
-// once and in order, which the verifiers' proofs need.
+// once and in order, which the verifiers' proofs need. Virtual, so that a test can name the numbers
+// and add up every outcome of a verifier exactly.
 class Random {
 public:
     explicit Random(uint64_t seed) : state_(seed) {}
+    virtual ~Random() = default;
 
     uint64_t next() {
         uint64_t z = state_ += 0x9e3779b97f4a7c15U;
@@ -18,7 +20,7 @@ public:
     }
 
     // In [0, 1), with 53 random bits.
-    double uniform() { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }
+    virtual double uniform() { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }
 
 private:
     uint64_t state_;

@@ -11,9 +11,11 @@ void Session::verifyRound(const RoundOptions& options, Round& result) {
     const bool endDrafted = drafted() > 0 && vocabulary.endsGeneration(tokens_.back());
     result.drafted = drafted();
 
-    // Nothing follows an end of generation, so its own row is not evaluated.
+    // Nothing follows an end of generation, so its own row is not evaluated. There are more tokens than
+    // rows to look at only when a recurrent state was lost and the text is evaluated anew.
     const int rows = drafted() + (endDrafted ? 0 : 1);
-    target_.decode(std::span<const Token>(tokens_).subspan(target_.past(), rows), rows);
+    const int end = start - 1 + rows;
+    target_.decode(std::span<const Token>(tokens_).subspan(target_.past(), end - target_.past()), rows);
 
     std::optional<Distribution> row;
     const VerifierInput input{
