@@ -102,9 +102,9 @@ std::string Model::description() const {
 uint64_t Model::cacheWidth(const std::string& headWidthKey) const {
     const auto count = [](int32_t n) { return static_cast<uint64_t>(std::max(n, 1)); };
     const std::string width = metadata(architecture() + ".attention." + headWidthKey);
-    const uint64_t headWidth =
-        width.empty() ? count(llama_model_n_embd(model_.get())) / count(llama_model_n_head(model_.get()))
-                      : std::stoull(width);
+    const uint64_t headWidth = width.empty()
+                                   ? count(llama_model_n_embd(model_.get())) / count(llama_model_n_head(model_.get()))
+                                   : std::stoull(width);
     return count(llama_model_n_layer(model_.get())) * count(llama_model_n_head_kv(model_.get())) * headWidth;
 }
 

@@ -1,0 +1,30 @@
+#include "generate.h"
+
+#include <limits>
+
+using namespace specdecpp;
+
+void prefillAll(Session& session) {
+    session.prefill(std::numeric_limits<int>::max() / 2);
+}
+
+Text continueText(Session& session, size_t promptLength, RoundOptions options, int limit) {
+    Text text{{}, promptLength, false, 0, 0};
+    const auto length = [&] { return static_cast<int>(session.tokens().size() - promptLength); };
+    while (!text.ended && length() < limit) {
+        options.room = limit - length();
+        const Round round = session.round(options);
+        text.ended = round.ended;
+        text.drafted += round.drafted;
+        text.accepted += round.accepted;
+    }
+    text.tokens = session.tokens();
+    return text;
+}
+
+Text generate(Session& session, const std::vector<Token>& prompt, const SamplingSettings& settings, uint64_t seed,
+              const RoundOptions& options, int limit) {
+    session.begin(prompt, settings, seed);
+    prefillAll(session);
+    return continueText(session, prompt.size(), options, limit);
+}

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "session.h"
+
+#include <vector>
+
+struct Text {
+    std::vector<specdecpp::Token> tokens; // prompt, then reply
+    size_t promptLength;
+    bool ended;
+    int drafted;
+    int accepted;
+
+    size_t replyLength() const { return tokens.size() - promptLength; }
+};
+
+// Begins a text and generates until the end of generation or `limit` tokens.
+Text generate(specdecpp::Session& session, const std::vector<specdecpp::Token>& prompt,
+              const specdecpp::SamplingSettings& settings, uint64_t seed, const specdecpp::RoundOptions& options,
+              int limit = 200);
+
+// Goes on with a text that is prefilled already.
+Text continueText(specdecpp::Session& session, size_t promptLength, specdecpp::RoundOptions options, int limit);
+
+// Everything in one call.
+void prefillAll(specdecpp::Session& session);
