@@ -14,6 +14,8 @@ import {
   type ResolvedEngine,
   type ResolvedModel,
 } from "./options";
+import { createPolicy } from "./policy/policies";
+import type { Policy } from "./policy/policy";
 import { Turnstile } from "./turnstile";
 
 /** The longest context that is made without being asked for: caches grow with it. */
@@ -114,6 +116,7 @@ export class Engine {
   readonly #draft: Model | undefined;
   readonly #contextSize: number;
   readonly #maxDraft: number;
+  readonly #policies = new Map<string, Policy>();
   readonly #turnstile = new Turnstile();
   readonly #disposal = new AbortController();
   #current: Generation | undefined;
@@ -187,8 +190,9 @@ export class Engine {
       this.#current = new Generation(
         this.#session,
         this.#target,
-        this.#contextSize,
+        { contextSize: this.#contextSize, maxDraft: this.#maxDraft },
         tokens,
+        typeof resolved.policy === "string" ? this.#namedPolicy(resolved.policy) : resolved.policy,
         resolved,
         signal,
       );
@@ -242,6 +246,16 @@ export class Engine {
     this.#session.dispose();
     this.#target.dispose();
     this.#draft?.dispose();
+  }
+
+  /** A named policy keeps what it has learned from one request to the next. */
+  #namedPolicy(name: string): Policy {
+    let policy = this.#policies.get(name);
+    if (policy === undefined) {
+      policy = createPolicy(name, this.#maxDraft);
+      this.#policies.set(name, policy);
+    }
+    return policy;
   }
 
   #checkUsable(): void {

@@ -5,6 +5,7 @@ export type ErrorCode =
   | "ERR_ABORTED"
   | "ERR_ADDON_LOAD"
   | "ERR_ADDON_NOT_BUILT"
+  | "ERR_BIASED_RULE"
   | "ERR_BUSY"
   | "ERR_CONTEXT_FULL"
   | "ERR_DECODE"

@@ -1,9 +1,11 @@
 import { whileListening } from "./abort";
 import { SpecdecError } from "./errors";
 import type { Model } from "./model";
-import type { NativeRound, NativeSession } from "./native/binding";
+import type { NativeRound, NativeRoundOptions, NativeSession } from "./native/binding";
 import { call, callAsync } from "./native/call";
 import type { ResolvedGeneration } from "./options";
+import { draftedTokens, nextRule } from "./policy/native-rule";
+import type { Policy, RoundInfo } from "./policy/policy";
 import { type GenerationStats, StatsCollector } from "./stats";
 import { type OutputToken, type RawToken, TextAssembler } from "./text-assembler";
 
@@ -14,10 +16,11 @@ import { type OutputToken, type RawToken, TextAssembler } from "./text-assembler
  */
 export type FinishReason = "eog" | "stop" | "length" | "context" | "aborted" | "error";
 
-/** A part of the output, as a round made it. */
+/** What a round has brought. Text may be held back for a later one, so it can be empty. */
 export interface GenerationChunk {
   text: string;
   tokens: OutputToken[];
+  round: RoundInfo;
 }
 
 export interface GenerationResult {
@@ -29,6 +32,8 @@ export interface GenerationResult {
   seed: number;
   /** ln of each token's probability under the target, if asked for. */
   logprobs?: number[];
+  /** What each round did and drafted, if `details` was asked for. */
+  rounds?: RoundInfo[];
   stats: GenerationStats;
 }
 
@@ -40,6 +45,7 @@ export class Generation {
   readonly #stats = new StatsCollector();
   readonly #tokens: number[] = [];
   readonly #logprobs: number[] = [];
+  readonly #rounds: RoundInfo[] = [];
   #pending: Promise<unknown> | undefined;
   #text = "";
   #finishReason: FinishReason | undefined;
@@ -47,8 +53,9 @@ export class Generation {
   constructor(
     private readonly session: NativeSession,
     private readonly model: Model,
-    private readonly contextSize: number,
+    private readonly limits: { contextSize: number; maxDraft: number },
     private readonly prompt: Int32Array,
+    private readonly policy: Policy,
     private readonly options: ResolvedGeneration,
     private readonly signal: AbortSignal,
   ) {}
@@ -56,7 +63,7 @@ export class Generation {
   /** Yields text as soon as it is certain. Errors carry what there was as `partial`. */
   async *run(): AsyncGenerator<GenerationChunk, void, undefined> {
     try {
-      yield* this.#rounds();
+      yield* this.#loop();
     } catch (error) {
       if (SpecdecError.isInstance(error)) {
         error.partial = this.#result(this.signal.aborted ? "aborted" : "error");
@@ -70,27 +77,74 @@ export class Generation {
     return this.#result(this.#finishReason ?? "aborted");
   }
 
-  async *#rounds(): AsyncGenerator<GenerationChunk, void, undefined> {
+  async *#loop(): AsyncGenerator<GenerationChunk, void, undefined> {
     await this.#prefill();
     const assembler = new TextAssembler(this.options.stop);
     while (this.#finishReason === undefined) {
       const start = performance.now();
-      const round = await this.#native(() =>
-        this.session.round({
-          rule: this.options.rule,
-          verifier: this.options.verifier,
-          room: this.options.maxTokens - this.#tokens.length,
-          logProbabilities: this.options.logprobs,
-        }),
-      );
+      const round = await this.#round();
       const { released, taken, stopped } = assembler.push(this.#rawTokens(round));
       this.#finishReason = this.#take(round, taken, stopped);
       if (this.#finishReason !== undefined) released.push(...assembler.flush());
-      const chunk = { text: released.map((token) => token.text).join(""), tokens: released };
+      const info = this.#observe(round, taken);
+      const chunk = {
+        text: released.map((token) => token.text).join(""),
+        tokens: released,
+        round: info,
+      };
       this.#text += chunk.text;
       this.#stats.addLoopTime(performance.now() - start);
-      if (released.length > 0) yield chunk;
+      yield chunk;
     }
+  }
+
+  get #wantsDetails(): boolean {
+    return this.options.details || this.policy.needsDetails === true;
+  }
+
+  /** One native call, unless the policy wants to be asked after every token. */
+  async #round(): Promise<NativeRound> {
+    const options: NativeRoundOptions = {
+      rule: nextRule(this.policy, this.limits.maxDraft),
+      verifier: this.options.verifier,
+      room: this.options.maxTokens - this.#tokens.length,
+      logProbabilities: this.options.logprobs,
+      details: this.#wantsDetails,
+    };
+    return this.policy.continues || this.policy.submits
+      ? this.#roundByToken({ ...options, details: true })
+      : this.#native(() => this.session.round(options));
+  }
+
+  async #roundByToken(options: NativeRoundOptions): Promise<NativeRound> {
+    let drafted = draftedTokens(new Float64Array());
+    for (;;) {
+      const rule = { ...options.rule, length: Math.min(options.rule.length, drafted.length + 1) };
+      const { draft } = await this.#native(() => this.session.draft({ ...options, rule }));
+      const before = drafted.length;
+      drafted = draftedTokens(draft);
+      const full = drafted.length === before || drafted.length >= options.rule.length;
+      if (full || !(this.policy.continues?.(drafted) ?? true)) break;
+    }
+    const submitted = this.policy.submits?.(drafted) ?? drafted.length;
+    return this.#native(() => this.session.verify(options, Math.max(0, submitted)));
+  }
+
+  #observe(round: NativeRound, taken: number): RoundInfo {
+    const info: RoundInfo = {
+      generated: taken,
+      drafted: round.drafted,
+      accepted: round.accepted,
+      stopReason: round.stopReason,
+      draftMicros: round.draftMicros,
+      verifyMicros: round.verifyMicros,
+      decodeMicros: round.decodeMicros,
+      ...(this.#wantsDetails && { draft: draftedTokens(round.draft) }),
+    };
+    this.policy.observe?.(info);
+    this.#stats.addRound(info);
+    if (this.options.details) this.#rounds.push(info);
+    return info;
   }
 
   async #prefill(): Promise<void> {
@@ -133,7 +187,6 @@ export class Generation {
   #take(round: NativeRound, taken: number, stopped: boolean): FinishReason | undefined {
     this.#tokens.push(...round.tokens.subarray(0, taken));
     this.#logprobs.push(...round.logProbabilities.subarray(0, taken));
-    this.#stats.addRound(round, taken);
     const length = this.prompt.length + this.#tokens.length;
     if (taken < round.tokens.length) {
       call(() => {
@@ -143,7 +196,7 @@ export class Generation {
     if (stopped) return "stop";
     if (round.ended) return "eog";
     if (this.#tokens.length >= this.options.maxTokens) return "length";
-    return length > this.contextSize ? "context" : undefined;
+    return length > this.limits.contextSize ? "context" : undefined;
   }
 
   #result(finishReason: FinishReason): GenerationResult {
@@ -153,6 +206,7 @@ export class Generation {
       finishReason,
       seed: this.options.sampling.seed,
       ...(this.options.logprobs && { logprobs: [...this.#logprobs] }),
+      ...(this.options.details && { rounds: [...this.#rounds] }),
       stats: this.#stats.finish(),
     };
   }

@@ -2,7 +2,7 @@ export { createEngine, devices, Engine, type Prompt } from "./engine";
 export { type ErrorCode, SpecdecError } from "./errors";
 export type { FinishReason, GenerationChunk, GenerationResult } from "./generation";
 export { deepen, quantize, type QuantizationType } from "./model-file";
-export type { Device } from "./native/binding";
+export type { Device, StopReason } from "./native/binding";
 export type {
   CacheType,
   EngineOptions,
@@ -11,6 +11,13 @@ export type {
   SamplingOptions,
   VerifierName,
 } from "./options";
-export type { StopRuleName } from "./policy/stop-rule";
+export type {
+  DraftedToken,
+  Estimate,
+  Gate,
+  Policy,
+  RoundInfo,
+  StopRule,
+} from "./policy/policy";
 export type { GenerationStats } from "./stats";
 export type { OutputToken, TokenOrigin } from "./text-assembler";

@@ -1,13 +1,8 @@
 import { availableParallelism } from "node:os";
 import { SpecdecError } from "./errors";
 import type { NativeModelOptions, NativeSampling } from "./native/binding";
-import {
-  defaultMaxDraftTokens,
-  defaultStopRule,
-  parseStopRule,
-  type StopRule,
-  type StopRuleName,
-} from "./policy/stop-rule";
+import { createPolicy, defaultMaxDraftTokens, defaultPolicyName } from "./policy/policies";
+import type { Policy } from "./policy/policy";
 
 /** How a KV cache stores its numbers. Quantized V caches need flash attention, which llama.cpp turns on where it can. */
 export type CacheType = "f32" | "f16" | "bf16" | "q8_0" | "q5_1" | "q5_0" | "q4_1" | "q4_0";
@@ -87,24 +82,34 @@ export interface SamplingOptions {
  * How drafted tokens are verified. All are lossless: the text has the target's distribution.
  * - "greedy": keeps drafted tokens that are the target's most probable; temperature 0 alone.
  * - "rejection": rejection sampling with the residual (Leviathan et al. 2023), which accepts most.
+ * - "block": block verification (Sun et al. 2024), which accepts a little more.
+ * - "coupled": draft and target draw with the same noise, keyed by the seed and the position, and
+ *   what is equal stays. The text is a function of seed, prompt and settings alone: the same with or
+ *   without a draft, under every rule, at every speed.
  * - "match": draws from the target and keeps what equals the draft's most probable token; a seed
- *   then gives the same text as without a draft.
+ *   gives the same text as without a draft.
  */
-export type VerifierName = "greedy" | "rejection" | "match";
+export type VerifierName = "greedy" | "rejection" | "block" | "coupled" | "match";
 
 export interface GenerateOptions extends SamplingOptions {
   /** Tokens to generate at most, 1 or more. Default: as many as the context holds. */
   maxTokens?: number;
   /** The text ends before any of these strings. */
   stop?: string | readonly string[];
-  /** How long to draft: "none" for plain decoding, "fixed:K" for K tokens a round. Default "fixed:4" with a draft. */
-  stopRule?: StopRuleName;
-  /** Default: "greedy" at temperature 0, "rejection" above. */
+  /**
+   * How long to draft: the name of a rule, such as "none" (plain decoding), "fixed:K" or
+   * "confidence:P" (docs/stop-rules.md has them all), or a policy of your own. Default "fixed:4" with
+   * a draft. The state of a named rule that adapts is the engine's and outlives the request.
+   */
+  stopRule?: string | Policy;
+  /** Default: "greedy" at temperature 0, "rejection" above; docs/verifiers.md compares them. */
   verifier?: VerifierName;
   /** Whether text such as "<|user|>" in the prompt stands for the control token of that name. Default true; set it to false for text you do not trust. */
   parseSpecial?: boolean;
   /** Also return the log-probability of each token under the target (temperature 1, before all settings). Default false. */
   logprobs?: boolean;
+  /** Also return what every round drafted, in `rounds`. Costs a pass over the vocabulary for each drafted token. Default false. */
+  details?: boolean;
   /** Aborts the generation, which then rejects with ERR_ABORTED; the error's `partial` has what there was. */
   signal?: AbortSignal;
 }
@@ -234,10 +239,12 @@ export interface ResolvedGeneration {
   sampling: NativeSampling;
   maxTokens: number;
   stop: string[];
-  rule: StopRule;
+  /** A name stands for the engine's policy of that name, which keeps its state. */
+  policy: Policy | string;
   verifier: string;
   parseSpecial: boolean;
   logprobs: boolean;
+  details: boolean;
 }
 
 /** engine: what the engine has. */
@@ -251,47 +258,48 @@ export function resolveGeneration(
   if (!isStrings(stop) || stop.includes("")) {
     throw invalid("stop", "a non-empty string, or an array of them", options.stop);
   }
-  if (options.stopRule !== undefined && typeof options.stopRule !== "string") {
-    throw invalid("stopRule", '"none" or "fixed:K"', options.stopRule);
-  }
   return {
     sampling,
     maxTokens: whole("maxTokens", options.maxTokens, maxInt32, 1, maxInt32),
     stop,
-    rule: engine.hasDraft
-      ? parseStopRule(
-          options.stopRule ?? shorter(defaultStopRule, engine.maxDraft),
-          engine.maxDraft,
-        )
-      : withoutDraft(options.stopRule),
+    policy: resolvePolicy(options.stopRule, engine),
     verifier: resolveVerifier(options.verifier, sampling.temperature),
     parseSpecial: flag("parseSpecial", options.parseSpecial, true),
     logprobs: flag("logprobs", options.logprobs, false),
+    details: flag("details", options.details, false),
   };
 }
 
-/** The default rule, within the engine's maxDraftTokens. */
-function shorter(rule: StopRuleName, maxDraft: number): StopRuleName {
-  return `fixed:${Math.min(parseStopRule(rule, 64).length, maxDraft)}`;
-}
-
-function withoutDraft(rule: StopRuleName | undefined): StopRule {
-  if (rule !== undefined && rule !== "none") {
+function resolvePolicy(given: unknown, engine: { hasDraft: boolean; maxDraft: number }): Policy | string {
+  const fallback = engine.hasDraft ? defaultPolicyName(engine.maxDraft) : "none";
+  const policy = given ?? fallback;
+  if (typeof policy !== "string" && !isPolicy(policy)) {
+    throw invalid("stopRule", "the name of a rule, or a policy with a name and next()", given);
+  }
+  if (!engine.hasDraft && policy !== "none") {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
-      `stopRule is ${JSON.stringify(rule)}, but the engine has no draft model. Give createEngine a draft, or use "none".`,
+      `stopRule is ${JSON.stringify(typeof policy === "string" ? policy : policy.name)}, but the engine has no draft model. Give createEngine a draft, or use "none".`,
     );
   }
-  return { length: 0 };
+  if (typeof policy === "string") createPolicy(policy, engine.maxDraft); // throws if it is not one
+  return policy;
 }
+
+function isPolicy(value: unknown): value is Policy {
+  const policy = value as Policy | null;
+  return typeof policy === "object" && typeof policy?.name === "string" && typeof policy.next === "function";
+}
+
+const verifierNames = ["greedy", "rejection", "block", "coupled", "match"] as const;
 
 function resolveVerifier(name: VerifierName | undefined, temperature: number): string {
   const fallback = temperature === 0 ? "greedy" : "rejection";
-  const verifier = oneOf("verifier", name, fallback, ["greedy", "rejection", "match"]);
+  const verifier = oneOf("verifier", name, fallback, verifierNames);
   if (verifier === "greedy" && temperature > 0) {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
-      `verifier "greedy" is for temperature 0, but temperature is ${temperature}. Use "rejection" or "match".`,
+      `verifier "greedy" is for temperature 0, but temperature is ${temperature}. Use one of the others.`,
     );
   }
   // At temperature 0 every distribution is certain, and matching draws is greedy matching.
@@ -366,5 +374,6 @@ const generateKeys = [
   "verifier",
   "parseSpecial",
   "logprobs",
+  "details",
   "signal",
 ] satisfies (keyof GenerateOptions)[];

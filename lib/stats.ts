@@ -1,4 +1,5 @@
-import type { NativeRound } from "./native/binding";
+import type { StopReason } from "./native/binding";
+import type { RoundInfo } from "./policy/policy";
 
 /** What a generation did and what it took. Times in milliseconds. */
 export interface GenerationStats {
@@ -22,12 +23,22 @@ export interface GenerationStats {
   verificationRate: number;
   /** generated / targetPasses, also called block efficiency. */
   tokensPerPass: number;
+  /** By depth: how often a drafted token stood there and was submitted, and how often it was accepted. */
+  acceptanceByPosition: { drafted: number; accepted: number }[];
+  /** By draft length K from 0: in how many rounds. */
+  draftLengths: number[];
+  /** Why rounds stopped drafting: in how many. */
+  stopReasons: Record<StopReason, number>;
   /** generated / (draft + verify + overhead time): without the prompt. */
   tokensPerSecond: number;
+  /** promptTokens / promptMillis * 1000. */
+  promptTokensPerSecond: number;
   /** Evaluating the prompt in both models. */
   promptMillis: number;
   draftMillis: number;
   verifyMillis: number;
+  /** The part of both that was spent inside llama.cpp. */
+  decodeMillis: number;
   /** The rest: TypeScript, and the ways between the threads. A consumer's own time is not counted. */
   overheadMillis: number;
 }
@@ -40,17 +51,30 @@ export class StatsCollector {
   #accepted = 0;
   #draftMicros = 0;
   #verifyMicros = 0;
+  #decodeMicros = 0;
   #loopMillis = 0;
+  readonly #byPosition: { drafted: number; accepted: number }[] = [];
+  readonly #draftLengths: number[] = [];
+  readonly #stopReasons: Record<StopReason, number> = { length: 0, gate: 0, end: 0, room: 0, none: 0 };
   promptTokens = 0;
   promptMillis = 0;
 
-  addRound(round: NativeRound, kept: number): void {
-    this.#generated += kept;
+  addRound(round: RoundInfo): void {
+    this.#generated += round.generated;
     this.#passes += 1;
     this.#drafted += round.drafted;
     this.#accepted += round.accepted;
     this.#draftMicros += round.draftMicros;
     this.#verifyMicros += round.verifyMicros;
+    this.#decodeMicros += round.decodeMicros;
+    this.#stopReasons[round.stopReason] += 1;
+    while (this.#draftLengths.length <= round.drafted) this.#draftLengths.push(0);
+    this.#draftLengths[round.drafted] = (this.#draftLengths[round.drafted] ?? 0) + 1;
+    for (let i = 0; i < round.drafted; ++i) {
+      const position = (this.#byPosition[i] ??= { drafted: 0, accepted: 0 });
+      position.drafted += 1;
+      if (i < round.accepted) position.accepted += 1;
+    }
   }
 
   /** Time that rounds took as a whole, from before the native call until their text was ready. */
@@ -75,10 +99,15 @@ export class StatsCollector {
       discardRate: share(discarded, generated),
       verificationRate: share(this.#passes, generated),
       tokensPerPass: share(generated, this.#passes),
+      acceptanceByPosition: this.#byPosition.map((position) => ({ ...position })),
+      draftLengths: [...this.#draftLengths],
+      stopReasons: { ...this.#stopReasons },
       tokensPerSecond: share(generated * 1000, this.#loopMillis),
+      promptTokensPerSecond: share(this.promptTokens * 1000, this.promptMillis),
       promptMillis: this.promptMillis,
       draftMillis,
       verifyMillis,
+      decodeMillis: this.#decodeMicros / 1000,
       overheadMillis: Math.max(0, this.#loopMillis - draftMillis - verifyMillis),
     };
   }

@@ -49,11 +49,34 @@ SamplingSettings samplingSettings(const Napi::Object& object) {
     return settings;
 }
 
+Gate gateProperty(const Napi::Object& object) {
+    Gate gate;
+    gate.when = boolProperty(object, "afterDraw") ? Gate::When::afterDraw : Gate::When::beforeDraw;
+    gate.product = boolProperty(object, "product");
+    gate.threshold = numberProperty(object, "threshold");
+    const Napi::Object estimate = objectProperty(object, "estimate");
+    gate.estimate.bias = numberProperty(estimate, "bias");
+    gate.estimate.logitMode = numberProperty(estimate, "logitMode");
+    gate.estimate.rootEntropy = numberProperty(estimate, "rootEntropy");
+    gate.estimate.margin = numberProperty(estimate, "margin");
+    gate.estimate.logProbability = numberProperty(estimate, "logProbability");
+    const std::string link = stringProperty(estimate, "link");
+    gate.estimate.link = link == "logistic"      ? Estimate::Link::logistic
+                         : link == "exponential" ? Estimate::Link::exponential
+                                                 : Estimate::Link::identity;
+    return gate;
+}
+
 RoundOptions roundOptions(const Napi::Object& object) {
     RoundOptions options;
-    options.rule.length = intProperty(objectProperty(object, "rule"), "length");
+    const Napi::Object rule = objectProperty(object, "rule");
+    options.rule.length = intProperty(rule, "length");
+    if (!rule.Get("gate").IsUndefined()) {
+        options.rule.gate = gateProperty(objectProperty(rule, "gate"));
+    }
     options.room = intProperty(object, "room");
     options.logProbabilities = boolProperty(object, "logProbabilities");
+    options.details = boolProperty(object, "details");
     options.verifier = findVerifier(stringProperty(object, "verifier"));
     if (options.verifier == nullptr) {
         throw makeError(object.Env(), "ERR_INVALID_ARGUMENT", "The native call knows no such verifier.");
@@ -61,17 +84,35 @@ RoundOptions roundOptions(const Napi::Object& object) {
     return options;
 }
 
-Napi::Value describe(Napi::Env env, const Round& round) {
+Napi::Float64Array toFloat64Array(Napi::Env env, const std::vector<double>& numbers) {
+    Napi::Float64Array array = Napi::Float64Array::New(env, numbers.size());
+    std::copy(numbers.begin(), numbers.end(), array.Data());
+    return array;
+}
+
+// A row of DraftedToken's fields for each token, in the order that lib/native/binding.ts gives.
+Napi::Float64Array toRows(Napi::Env env, const std::vector<DraftedToken>& draft) {
+    std::vector<double> rows;
+    for (const DraftedToken& token : draft) {
+        rows.insert(rows.end(), {static_cast<double>(token.token), token.q, token.shape.mode, token.shape.margin,
+                                 token.shape.entropy, token.p, token.acceptance});
+    }
+    return toFloat64Array(env, rows);
+}
+
+Napi::Value toObject(Napi::Env env, const Round& round) {
     Napi::Object object = Napi::Object::New(env);
+    const auto set = [&](const char* name, double value) { object.Set(name, Napi::Number::New(env, value)); };
     object.Set("tokens", toInt32Array(env, round.tokens));
-    object.Set("drafted", Napi::Number::New(env, round.drafted));
-    object.Set("accepted", Napi::Number::New(env, round.accepted));
     object.Set("ended", Napi::Boolean::New(env, round.ended));
-    object.Set("draftMicros", Napi::Number::New(env, round.draftMicros));
-    object.Set("verifyMicros", Napi::Number::New(env, round.verifyMicros));
-    Napi::Float64Array logProbabilities = Napi::Float64Array::New(env, round.logProbabilities.size());
-    std::copy(round.logProbabilities.begin(), round.logProbabilities.end(), logProbabilities.Data());
-    object.Set("logProbabilities", logProbabilities);
+    object.Set("stopReason", nameOf(round.stopReason));
+    object.Set("draft", toRows(env, round.draft));
+    object.Set("logProbabilities", toFloat64Array(env, round.logProbabilities));
+    set("drafted", round.drafted);
+    set("accepted", round.accepted);
+    set("draftMicros", round.draftMicros);
+    set("verifyMicros", round.verifyMicros);
+    set("decodeMicros", round.decodeMicros);
     return object;
 }
 
@@ -84,6 +125,8 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                            InstanceMethod("begin", &SessionWrap::begin),
                            InstanceMethod("prefill", &SessionWrap::prefill),
                            InstanceMethod("round", &SessionWrap::round),
+                           InstanceMethod("draft", &SessionWrap::draft),
+                           InstanceMethod("verify", &SessionWrap::verify),
                            InstanceMethod("rollBack", &SessionWrap::rollBack),
                            InstanceMethod("state", &SessionWrap::state),
                            InstanceMethod("abort", &SessionWrap::abort),
@@ -164,7 +207,28 @@ Napi::Value SessionWrap::round(const Napi::CallbackInfo& info) {
     Session& session = idle(info.Env());
     const RoundOptions options = roundOptions(objectArgument(info, 0));
     return run<Round>(
-        info, [&session, options] { return session.round(options); }, describe);
+        info, [&session, options] { return session.round(options); }, toObject);
+}
+
+Napi::Value SessionWrap::draft(const Napi::CallbackInfo& info) {
+    Session& session = idle(info.Env());
+    const RoundOptions options = roundOptions(objectArgument(info, 0));
+    return run<StopReason>(
+        info, [&session, options] { return session.draft(options); },
+        [&session](Napi::Env env, const StopReason& reason) -> Napi::Value {
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("stopReason", nameOf(reason));
+            object.Set("draft", toRows(env, session.draftedTokens()));
+            return object;
+        });
+}
+
+Napi::Value SessionWrap::verify(const Napi::CallbackInfo& info) {
+    Session& session = idle(info.Env());
+    const RoundOptions options = roundOptions(objectArgument(info, 0));
+    const int submitted = intArgument(info, 1);
+    return run<Round>(
+        info, [&session, options, submitted] { return session.verify(options, submitted); }, toObject);
 }
 
 void SessionWrap::rollBack(const Napi::CallbackInfo& info) {

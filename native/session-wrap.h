@@ -22,6 +22,8 @@ private:
     void begin(const Napi::CallbackInfo& info);
     Napi::Value prefill(const Napi::CallbackInfo& info);
     Napi::Value round(const Napi::CallbackInfo& info);
+    Napi::Value draft(const Napi::CallbackInfo& info);
+    Napi::Value verify(const Napi::CallbackInfo& info);
     void rollBack(const Napi::CallbackInfo& info);
     Napi::Value state(const Napi::CallbackInfo& info);
     void abort(const Napi::CallbackInfo& info);

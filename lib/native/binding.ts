@@ -86,18 +86,42 @@ export interface NativeSampling {
   seed: number;
 }
 
-/** When a round stops drafting, as plain data: at `length` drafted tokens; 0 is plain decoding. */
-export interface StopRule {
+/**
+ * Why a round stopped drafting: "length", the rule's; "gate", the rule's; "end", the draft ended the
+ * text; "room", maxTokens or a context leaves no more; "none", nothing was to be drafted.
+ */
+export type StopReason = "length" | "gate" | "end" | "room" | "none";
+
+/** lib/policy/policy.ts has the public form. */
+export interface NativeStopRule {
   length: number;
+  gate?: {
+    afterDraw: boolean;
+    product: boolean;
+    threshold: number;
+    estimate: {
+      bias: number;
+      logitMode: number;
+      rootEntropy: number;
+      margin: number;
+      logProbability: number;
+      link: "identity" | "logistic" | "exponential";
+    };
+  };
 }
 
 export interface NativeRoundOptions {
-  rule: StopRule;
+  rule: NativeStopRule;
   verifier: string;
   /** Tokens the round may add at most, at least 1. */
   room: number;
   logProbabilities: boolean;
+  /** Fill `draft`. */
+  details: boolean;
 }
+
+/** Columns of a row of `draft`: token, q, mode, margin, entropy, p, acceptance. */
+export const draftColumns = 7;
 
 export interface NativeRound {
   /** What the round adds: the accepted tokens, then the target's own. */
@@ -106,8 +130,13 @@ export interface NativeRound {
   accepted: number;
   /** Whether the last token ends the generation. */
   ended: boolean;
+  stopReason: StopReason;
+  /** A row for each drafted token; empty unless asked for. */
+  draft: Float64Array;
   draftMicros: number;
   verifyMicros: number;
+  /** Of both, inside llama.cpp. */
+  decodeMicros: number;
   /** Of `tokens`, under the target at temperature 1; empty unless asked for. */
   logProbabilities: Float64Array;
 }
@@ -119,7 +148,12 @@ export interface NativeSession {
   begin(prompt: Int32Array, sampling: NativeSampling): void;
   /** Evaluates up to `count` tokens of the prompt; resolves to how many are left. */
   prefill(count: number): Promise<number>;
+  /** draft, then verify all of it. */
   round(options: NativeRoundOptions): Promise<NativeRound>;
+  /** Continues what is drafted; `draft` has rows of all of it, without p and acceptance. */
+  draft(options: NativeRoundOptions): Promise<{ stopReason: StopReason; draft: Float64Array }>;
+  /** Verifies the first `submitted` drafted tokens. */
+  verify(options: NativeRoundOptions, submitted: number): Promise<NativeRound>;
   rollBack(length: number): void;
   state(): { tokens: Int32Array; targetPast: number; draftPast: number };
   /** Makes the pending call end with ERR_ABORTED. */

@@ -2,6 +2,7 @@
 
 #include "error.h"
 #include "log.h"
+#include "stopwatch.h"
 
 #include <algorithm>
 
@@ -94,7 +95,12 @@ void Context::decodeChunk(std::span<const Token> tokens, int outputs) {
         batch.value.logits[i] = i >= rows - outputs;
     }
     const LogCapture log;
+    const Stopwatch watch;
     const int32_t status = llama_decode(context_.get(), batch.value);
+    if (status == 0) {
+        llama_synchronize(context_.get()); // a GPU may still be at work
+    }
+    decodeMicros_ += watch.micros();
     past_ += rows; // a failed decode may have left some of its rows; decode() takes all of them back
     switch (status) {
     case 0:

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace specdecpp {
 
@@ -45,6 +46,9 @@ public:
     // because their state keeps no history. Evaluates two tokens on an empty cache.
     bool canRollBack();
 
+    // Time spent in llama.cpp since the last time it was asked for, in microseconds.
+    double takeDecodeMicros() { return std::exchange(decodeMicros_, 0); }
+
     int past() const { return past_; }
     int size() const { return size_; }
     const Model& model() const { return *model_; }
@@ -58,6 +62,7 @@ private:
     int past_ = 0;
     int rows_ = 0; // rows of the last decode, and how many of them have logits
     int outputs_ = 0;
+    double decodeMicros_ = 0;
 };
 
 } // namespace specdecpp

@@ -2,45 +2,113 @@
 // room stops it. A token that has been drawn is always verified: dropping one for what it turned out
 // to be would bias the output, so the rule is asked before each draw and never after it.
 
+#include "coupling.h"
+#include "error.h"
 #include "session.h"
+#include "stopwatch.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
 
 namespace specdecpp {
 
-int Session::draftLimit(const RoundOptions& options) const {
-    if (!draft_ || !options.rule.continues(0)) {
-        return 0;
+StopReason Session::draft(const RoundOptions& options) {
+    if (decided() > target_.size()) {
+        throw EngineError("ERR_CONTEXT_FULL", "The target's context of " + std::to_string(target_.size()) +
+                                                  " tokens is full. Ask for a larger contextSize.");
     }
+    if (options.rule.length == 0 || !draftIsUsable()) {
+        return stopReason_ = drafted() == 0 ? StopReason::none : StopReason::length;
+    }
+    const Stopwatch watch;
+    stopReason_ = guarded([&] { return extendDraft(options); });
+    draftMicros_ += watch.micros();
+    return stopReason_;
+}
+
+StopReason Session::extendDraft(const RoundOptions& options) {
+    const int room = draftRoom(options);
+    const auto& gate = options.rule.gate;
+    for (;;) {
+        if (drafted() > 0 && target_.model().vocabulary().endsGeneration(tokens_.back())) {
+            return StopReason::end;
+        }
+        if (drafted() >= options.rule.length) {
+            return StopReason::length;
+        }
+        if (drafted() >= room) {
+            return StopReason::room;
+        }
+        if (gate && gate->when == Gate::When::afterDraw && drafted() > 0 && survival_ < gate->threshold) {
+            return StopReason::gate;
+        }
+        // One row when the draft is up to date; more after a full acceptance or plain rounds; none when
+        // a gate stopped before this draw.
+        const auto length = static_cast<int>(tokens_.size());
+        if (draft_->past() < length) {
+            draft_->decode(std::span<const Token>(tokens_).subspan(draft_->past()), 1);
+        }
+        Distribution q = distribution(*draft_, 0, length, settings_);
+        DraftedToken drawn{};
+        if (gate || options.details) {
+            const Distribution seen = settings_.temperature == 0 ? distribution(*draft_, 0, length, view_) : q;
+            drawn.shape = shapeOf(seen);
+            if (gate && gate->when == Gate::When::beforeDraw && gateStops(*gate, drawn.shape, 0)) {
+                return StopReason::gate;
+            }
+            drawn.token = propose(q, *options.verifier);
+            drawn.q = seen.probability(drawn.token);
+            if (gate && gate->when == Gate::When::afterDraw) {
+                gateStops(*gate, drawn.shape, std::log(drawn.q)); // for the next turn
+            }
+            details_.push_back(drawn);
+        } else {
+            drawn.token = propose(q, *options.verifier);
+        }
+        tokens_.push_back(drawn.token);
+        q_.push_back(std::move(q));
+    }
+}
+
+// Updates the estimate that the gate compares, and compares it.
+bool Session::gateStops(const Gate& gate, const Shape& shape, double logProbability) {
+    const double estimate = gate.estimate.of(shape, logProbability);
+    const double compared = gate.product ? survival_ * estimate : estimate;
+    const bool stops = compared < gate.threshold;
+    if (!stops || gate.when == Gate::When::afterDraw) { // a token that is not drawn does not count
+        survival_ = compared;
+    }
+    return stops;
+}
+
+Token Session::propose(const Distribution& q, const Verifier& verifier) {
+    switch (verifier.proposal) {
+    case Proposal::mode:
+        return q.mode();
+    case Proposal::coupled:
+        return coupledDraw(q, seed_, static_cast<int>(tokens_.size()));
+    default:
+        return q.sample(random_.uniform());
+    }
+}
+
+bool Session::draftIsUsable() const {
+    if (!draft_) {
+        return false;
+    }
+    // Not when it has to read a token of padding that only the target has.
     const Vocabulary& vocabulary = draft_->model().vocabulary();
     const auto unread = std::span<const Token>(tokens_).subspan(draft_->past());
-    if (!std::all_of(unread.begin(), unread.end(), [&](Token token) { return vocabulary.contains(token); })) {
-        return 0; // a token of padding that only the target has
-    }
+    return std::all_of(unread.begin(), unread.end(), [&](Token token) { return vocabulary.contains(token); });
+}
+
+int Session::draftRoom(const RoundOptions& options) const {
     // The target evaluates the last decided token and the whole draft, the draft all but its last.
     const int targetRoom = target_.size() - decided();
     const int draftRoom = draft_->size() - decided() + 1;
     return std::max(0, std::min({options_.maxDraft, options.room - 1, targetRoom, draftRoom}));
-}
-
-void Session::draftRound(int limit, const RoundOptions& options) {
-    while (drafted() < limit && options.rule.continues(drafted())) {
-        // One row when the draft is up to date; more after a full acceptance or plain rounds.
-        draft_->decode(std::span<const Token>(tokens_).subspan(draft_->past()), 1);
-        Distribution q = draftDistribution();
-        const Token token = options.verifier->proposesMode ? q.mode() : q.sample(random_.uniform());
-        tokens_.push_back(token);
-        q_.push_back(std::move(q));
-        if (target_.model().vocabulary().endsGeneration(token)) {
-            break;
-        }
-    }
-}
-
-Distribution Session::draftDistribution() const {
-    // Only tokens that the target knows: vocabularies may differ in padding.
-    const int size = std::min(draft_->model().vocabulary().size(), target_.model().vocabulary().size());
-    return nextTokenDistribution({draft_->logits(0), static_cast<size_t>(size)}, tokens_, settings_);
 }
 
 } // namespace specdecpp

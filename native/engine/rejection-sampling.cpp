@@ -51,6 +51,6 @@ Verdict verifyByRejection(const VerifierInput& input, Random& random) {
 
 } // namespace
 
-const Verifier rejectionSampling{"rejection", verifyByRejection, false};
+const Verifier rejectionSampling{"rejection", verifyByRejection, Proposal::sampled, false};
 
 } // namespace specdecpp

@@ -3,18 +3,9 @@
 #include "error.h"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 
 namespace specdecpp {
-
-namespace {
-
-double microsSince(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
-}
-
-} // namespace
 
 Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Model> draft, const SessionOptions& options)
     : target_(
@@ -56,10 +47,18 @@ void Session::begin(std::vector<Token> prompt, SamplingSettings settings, uint64
     if (draft_) {
         draft_->truncate(0);
     }
-    q_.clear();
+    restart();
     tokens_ = std::move(prompt);
     promptLength_ = static_cast<int>(tokens_.size());
     settings_ = std::move(settings);
+    view_ = settings_;
+    if (view_.temperature == 0) {
+        view_.temperature = 1;
+        view_.topK = 0;
+        view_.topP = 1;
+        view_.minP = 0;
+    }
+    seed_ = seed;
     random_ = Random(seed);
 }
 
@@ -77,23 +76,8 @@ int Session::prefill(int count) {
 }
 
 Round Session::round(const RoundOptions& options) {
-    if (decided() > target_.size()) {
-        throw EngineError("ERR_CONTEXT_FULL", "The target's context of " + std::to_string(target_.size()) +
-                                                  " tokens is full. Ask for a larger contextSize.");
-    }
-    try {
-        Round result;
-        const auto start = std::chrono::steady_clock::now();
-        draftRound(draftLimit(options), options);
-        result.draftMicros = microsSince(start);
-        const auto middle = std::chrono::steady_clock::now();
-        verifyRound(options, result);
-        result.verifyMicros = microsSince(middle);
-        return result;
-    } catch (...) {
-        settle();
-        throw;
-    }
+    draft(options);
+    return verify(options, drafted());
 }
 
 void Session::rollBack(int length) {
@@ -101,9 +85,17 @@ void Session::rollBack(int length) {
     settle();
 }
 
+void Session::restart() {
+    q_.clear();
+    details_.clear();
+    survival_ = 1;
+    draftMicros_ = 0;
+    stopReason_ = StopReason::none;
+}
+
 void Session::settle() {
     tokens_.resize(static_cast<size_t>(decided()));
-    q_.clear();
+    restart();
     const int evaluated = std::max(0, static_cast<int>(tokens_.size()) - 1);
     target_.truncate(evaluated);
     if (draft_) {
@@ -111,8 +103,12 @@ void Session::settle() {
     }
 }
 
-std::span<const float> Session::targetLogits(int output) const {
-    return {target_.logits(output), static_cast<size_t>(target_.model().vocabulary().size())};
+Distribution Session::distribution(const Context& context, int output, int length,
+                                   const SamplingSettings& settings) const {
+    // Of the draft only tokens that the target knows: vocabularies may differ in padding.
+    const int known = std::min(context.model().vocabulary().size(), target_.model().vocabulary().size());
+    return nextTokenDistribution({context.logits(output), static_cast<size_t>(known)},
+                                 std::span<const Token>(tokens_).first(static_cast<size_t>(length)), settings);
 }
 
 } // namespace specdecpp

@@ -1,13 +1,62 @@
 #pragma once
 
+#include "distribution.h"
+
+#include <optional>
+
 namespace specdecpp {
 
-// When a round stops drafting, as plain data: decided in TypeScript before the round, obeyed here.
-struct StopRule {
-    int length = 0; // drafted tokens a round, K; 0: none, which is plain decoding
-
-    // Asked before each token is drawn: whether to draw another after `drafted` of them.
-    bool continues(int drafted) const { return drafted < length; }
+// What a rule may know of q, the distribution a token is drawn from.
+struct Shape {
+    double mode = 1;    // the largest probability
+    double margin = 1;  // the largest less the second largest
+    double entropy = 0; // in nats
 };
+
+Shape shapeOf(const Distribution& q);
+
+// An estimate of the probability that a token will be accepted: a weighted sum of features of q, as it
+// is, through the logistic function or through the exponential. Before the draw it knows q alone; after it, the token too.
+struct Estimate {
+    enum class Link { identity, logistic, exponential };
+    double bias = 0;
+    double logitMode = 0;   // weights of: ln(mode / (1 - mode))
+    double rootEntropy = 0; // √entropy
+    double margin = 0;
+    double logProbability = 0; // ln q(token); after the draw alone
+    Link link = Link::identity;
+
+    double of(const Shape& shape, double logProbabilityOfToken) const;
+};
+
+// Stops a round when an estimate falls below a threshold.
+struct Gate {
+    enum class When {
+        beforeDraw, // asks about the token that q is there for: a draft step is spent, no token drawn
+        afterDraw,  // asks about the tokens drawn: before the next step
+    };
+    When when = When::beforeDraw;
+    Estimate estimate;
+    bool product = false; // of the round's estimates so far, instead of the newest alone
+    double threshold = 0;
+};
+
+// When a round stops drafting, as plain data: decided in TypeScript before the round, obeyed here. A
+// rule can stop, never drop: it is asked before a draw, and what has been drawn is verified.
+struct StopRule {
+    int length = 0; // drafted tokens a round at most, K; 0: none, which is plain decoding
+    std::optional<Gate> gate;
+};
+
+// Why a round stopped drafting.
+enum class StopReason {
+    length, // the rule's length
+    gate,   // the rule's gate
+    end,    // the draft ended the text
+    room,   // maxTokens or a context leaves no more room
+    none,   // nothing was to be drafted: plain decoding, or no usable draft
+};
+
+const char* nameOf(StopReason reason);
 
 } // namespace specdecpp

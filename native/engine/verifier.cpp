@@ -3,7 +3,7 @@
 namespace specdecpp {
 
 const Verifier* findVerifier(const std::string& name) {
-    for (const Verifier* verifier : {&rejectionSampling, &sampleAndMatch}) {
+    for (const Verifier* verifier : {&rejectionSampling, &blockVerification, &sampleAndMatch, &coupledSampling}) {
         if (name == verifier->name) {
             return verifier;
         }

@@ -1,28 +1,62 @@
 // The second half of a round: one target pass over the last decided token and all drafted ones, the
 // verifier's decision, and the rollback of both caches to what it kept.
 
+#include "error.h"
 #include "session.h"
+#include "stopwatch.h"
+
+#include <algorithm>
+#include <string>
 
 namespace specdecpp {
 
-void Session::verifyRound(const RoundOptions& options, Round& result) {
+Round Session::verify(const RoundOptions& options, int submitted) {
+    if (submitted < drafted() && !options.verifier->allowsDropping && settings_.temperature > 0) {
+        throw EngineError("ERR_BIASED_RULE",
+                          "The rule drops " + std::to_string(drafted() - submitted) + " of " +
+                              std::to_string(drafted()) + " drafted tokens, which biases the text under the verifier \"" +
+                              options.verifier->name +
+                              "\": a token once drawn has to be verified. Stop before the draw instead, or use the "
+                              "verifier \"coupled\" or \"match\".");
+    }
+    return guarded([&] {
+        const Stopwatch watch;
+        Round result;
+        result.drafted = drafted();
+        tokens_.resize(static_cast<size_t>(decided() + std::min(submitted, drafted())));
+        q_.erase(q_.begin() + std::min(submitted, drafted()), q_.end());
+        result.draftMicros = draftMicros_;
+        result.stopReason = stopReason_;
+        verifyRows(options, result);
+        settle();
+        result.verifyMicros = watch.micros();
+        result.decodeMicros = target_.takeDecodeMicros() + (draft_ ? draft_->takeDecodeMicros() : 0);
+        return result;
+    });
+}
+
+void Session::verifyRows(const RoundOptions& options, Round& result) {
     const int start = decided();
     const Vocabulary& vocabulary = target_.model().vocabulary();
     const bool endDrafted = drafted() > 0 && vocabulary.endsGeneration(tokens_.back());
-    result.drafted = drafted();
 
     // Nothing follows an end of generation, so its own row is not evaluated. There are more tokens than
     // rows to look at only when a recurrent state was lost and the text is evaluated anew.
     const int rows = drafted() + (endDrafted ? 0 : 1);
     const int end = start - 1 + rows;
     target_.decode(std::span<const Token>(tokens_).subspan(target_.past(), end - target_.past()), rows);
+    if (options.details) {
+        addDetails(options, result);
+    }
 
     std::optional<Distribution> row;
     const VerifierInput input{
         std::span<const Token>(tokens_).subspan(start),
         q_,
-        [&](int i) -> const Distribution& { return row.emplace(targetDistribution(i)); },
+        [&](int i) -> const Distribution& { return row.emplace(distribution(target_, i, start + i, settings_)); },
         !endDrafted,
+        seed_,
+        start,
     };
     const Verdict verdict = options.verifier->verify(input, random_);
 
@@ -35,16 +69,29 @@ void Session::verifyRound(const RoundOptions& options, Round& result) {
     result.tokens.assign(tokens_.begin() + start, tokens_.end());
     result.ended = vocabulary.endsGeneration(tokens_.back());
     if (options.logProbabilities) {
+        const auto size = static_cast<size_t>(vocabulary.size());
         for (size_t i = 0; i < result.tokens.size(); ++i) {
-            result.logProbabilities.push_back(logProbability(targetLogits(static_cast<int>(i)), result.tokens[i]));
+            result.logProbabilities.push_back(
+                logProbability({target_.logits(static_cast<int>(i)), size}, result.tokens[i]));
         }
     }
-    settle();
 }
 
-Distribution Session::targetDistribution(int drafted) const {
-    const auto history = std::span<const Token>(tokens_).first(static_cast<size_t>(decided() + drafted));
-    return nextTokenDistribution(targetLogits(drafted), history, settings_);
+void Session::addDetails(const RoundOptions& options, Round& result) const {
+    const int start = decided();
+    const int known = std::min(drafted(), static_cast<int>(details_.size()));
+    for (int i = 0; i < known; ++i) {
+        DraftedToken drafted = details_[static_cast<size_t>(i)];
+        const Distribution p = distribution(target_, i, start + i, settings_);
+        const double served = p.probability(drafted.token);
+        drafted.p = settings_.temperature == 0 ? distribution(target_, i, start + i, view_).probability(drafted.token)
+                                               : served;
+        const double q = options.verifier->proposal == Proposal::mode
+                             ? 1
+                             : q_[static_cast<size_t>(i)].probability(drafted.token);
+        drafted.acceptance = std::min(1.0, served / q);
+        result.draft.push_back(drafted);
+    }
 }
 
 } // namespace specdecpp

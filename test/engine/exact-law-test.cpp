@@ -188,7 +188,7 @@ private:
         }
         for (Token token = 0; token < language_.size(); ++token) {
             const double probability =
-                verifier_.proposesMode ? static_cast<double>(q.mode() == token) : q.probability(token);
+                verifier_.proposal == Proposal::mode ? static_cast<double>(q.mode() == token) : q.probability(token);
             if (probability == 0) {
                 continue;
             }
@@ -333,7 +333,7 @@ TEST_SUITE("exact law") {
     }
 
     TEST_CASE("drawing from p instead of the residual is found") {
-        const Verifier broken{"broken", residualForgotten, false};
+        const Verifier broken{"broken", residualForgotten, Proposal::sampled, false};
         double largest = 0;
         for (unsigned seed = 1; seed <= 12; ++seed) {
             Language language(3, seed);

@@ -271,12 +271,12 @@ TEST_SUITE("lossless sample-and-match") {
 TEST_SUITE("lossless detection") {
 
     TEST_CASE("a verifier that drops unlikely drafts is found") {
-        const Verifier biased{"dropping", dropUnlikely, false};
+        const Verifier biased{"dropping", dropUnlikely, Proposal::sampled, false};
         CHECK(measure(biased, 4, plain(1), 110000, 2000).largest() > detection);
     }
 
     TEST_CASE("a verifier that accepts too often is found") {
-        const Verifier biased{"accepting", acceptTooOften, false};
+        const Verifier biased{"accepting", acceptTooOften, Proposal::sampled, false};
         CHECK(measure(biased, 4, plain(1), 120000, 2500).largest() > detection);
     }
 

@@ -1,0 +1,62 @@
+import { SpecdecError } from "../errors";
+import { confidence } from "./confidence";
+import { cumulative } from "./cumulative";
+import { entropy } from "./entropy";
+import { expected } from "./expected";
+import { fixed } from "./fixed";
+import { logistic } from "./logistic";
+import { plain } from "./plain";
+import type { Policy, PolicyKind } from "./policy";
+import { schedule } from "./schedule";
+
+/** All rules that have a name. A new one is a file beside these and a line here. */
+export const policyKinds: readonly PolicyKind[] = [
+  plain, fixed, schedule, confidence, cumulative, entropy, logistic, expected,
+];
+
+/** The default of `maxDraftTokens`: how long a draft can get at all. */
+export const defaultMaxDraftTokens = 16;
+
+/** The default with a draft: fixed K, at llama.cpp's order of magnitude. */
+export function defaultPolicyName(maxDraft: number): string {
+  return `fixed:${Math.min(4, maxDraft)}`;
+}
+
+/** `name` or `name:parameter`, for messages. */
+export function grammar(kind: PolicyKind): string {
+  if (!kind.parameter) return kind.name;
+  const { name, default: fallback } = kind.parameter;
+  return fallback === undefined ? `${kind.name}:${name}` : `${kind.name}[:${name}]`;
+}
+
+/** Makes the policy of that name. Throws ERR_INVALID_ARGUMENT for anything that is not one. */
+export function createPolicy(name: string, maxDraft: number): Policy {
+  const [kindName, text, ...more] = name.split(":");
+  const kind = policyKinds.find((candidate) => candidate.name === kindName);
+  if (!kind || more.length > 0 || (text !== undefined && !kind.parameter)) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `stopRule must be one of ${policyKinds.map(grammar).join(", ")}, but is ${JSON.stringify(name)}.`,
+    );
+  }
+  return kind.create(parameterOf(kind, text, maxDraft), maxDraft);
+}
+
+function parameterOf(kind: PolicyKind, text: string | undefined, maxDraft: number): number {
+  const { parameter } = kind;
+  if (!parameter) return NaN; // it has no use for one
+  const max = parameter.whole ? Math.min(parameter.max, maxDraft) : parameter.max;
+  const value =
+    text === undefined && parameter.default !== undefined
+      ? Math.min(parameter.default, max)
+      : /^\d+(\.\d+)?$/.test(text ?? "")
+        ? Number(text)
+        : NaN;
+  if (!(value >= parameter.min && value <= max) || (parameter.whole && !Number.isInteger(value))) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `${parameter.name} of stopRule "${grammar(kind)}" must be ${parameter.whole ? "a whole number, " : ""}${parameter.min} to ${max}, but is ${JSON.stringify(text ?? "")}.${parameter.whole ? " For longer drafts raise maxDraftTokens." : ""}`,
+    );
+  }
+  return value;
+}

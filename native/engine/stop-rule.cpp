@@ -1,0 +1,74 @@
+#include "stop-rule.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace specdecpp {
+
+namespace {
+
+// Features stay finite where q is certain.
+constexpr double smallest = 1e-9;
+
+double logit(double p) {
+    const double bounded = std::clamp(p, smallest, 1 - smallest);
+    return std::log(bounded / (1 - bounded));
+}
+
+} // namespace
+
+Shape shapeOf(const Distribution& q) {
+    double first = 0;
+    double second = 0;
+    double entropy = 0;
+    for (const double p : q.probabilities()) {
+        if (p > second) {
+            second = std::min(first, p);
+            first = std::max(first, p);
+        }
+        if (p > 1e-10) { // the rest adds less than 0.001 nats, and logarithms are dear
+            entropy -= p * std::log(p);
+        }
+    }
+    return {first, first - second, std::max(0.0, entropy)};
+}
+
+double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
+    double sum = bias;
+    // A weight of zero spares its feature, and infinity times zero.
+    if (logitMode != 0) {
+        sum += logitMode * logit(shape.mode);
+    }
+    if (rootEntropy != 0) {
+        sum += rootEntropy * std::sqrt(shape.entropy);
+    }
+    sum += margin * shape.margin;
+    if (logProbability != 0) {
+        sum += logProbability * std::max(logProbabilityOfToken, std::log(smallest));
+    }
+    switch (link) {
+    case Link::logistic:
+        return 1 / (1 + std::exp(-sum));
+    case Link::exponential:
+        return std::exp(sum);
+    default:
+        return sum;
+    }
+}
+
+const char* nameOf(StopReason reason) {
+    switch (reason) {
+    case StopReason::length:
+        return "length";
+    case StopReason::gate:
+        return "gate";
+    case StopReason::end:
+        return "end";
+    case StopReason::room:
+        return "room";
+    default:
+        return "none";
+    }
+}
+
+} // namespace specdecpp
