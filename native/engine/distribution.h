@@ -27,6 +27,8 @@ public:
     // The most probable token; of several, the lowest.
     Token mode() const;
 
+    bool isDense() const { return tokens_.empty(); }
+
     // The support: probabilities()[i] belongs to token(i).
     std::span<const double> probabilities() const { return probabilities_; }
     Token token(size_t i) const { return tokens_.empty() ? static_cast<Token>(i) : tokens_[i]; }

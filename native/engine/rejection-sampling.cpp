@@ -1,5 +1,6 @@
 #include "rejection-sampling.h"
 
+#include "excess.h"
 #include "verifier.h"
 
 #include <algorithm>
@@ -11,24 +12,8 @@ double acceptanceProbability(double p, double q) {
 }
 
 Distribution residual(const Distribution& p, const Distribution& q) {
-    std::vector<Token> tokens;
-    std::vector<double> probabilities;
-    double total = 0;
-    for (size_t i = 0; i < p.probabilities().size(); ++i) {
-        const double excess = p.probabilities()[i] - q.probability(p.token(i));
-        if (excess > 0) {
-            tokens.push_back(p.token(i));
-            probabilities.push_back(excess);
-            total += excess;
-        }
-    }
-    if (total == 0) {
-        return p;
-    }
-    for (double& probability : probabilities) {
-        probability /= total;
-    }
-    return Distribution::sparse(std::move(tokens), std::move(probabilities));
+    Excess excess(1, p, q);
+    return excess.total() > 0 ? std::move(excess).normalized() : p;
 }
 
 namespace {

@@ -1,6 +1,7 @@
 #include "sampling.h"
 
 #include "error.h"
+#include "exponential.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,8 +16,14 @@ struct Candidate {
     float logit;
 };
 
+constexpr float impossible = -std::numeric_limits<float>::infinity();
+
 bool likelier(const Candidate& a, const Candidate& b) {
     return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
+}
+
+double weightOf(const Candidate& candidate, float highest) {
+    return std::exp(static_cast<double>(candidate.logit) - highest);
 }
 
 EngineError noLogits() {
@@ -25,16 +32,13 @@ EngineError noLogits() {
 }
 
 // In place; throws if a weight was not a number.
-void normalize(std::vector<double>& weights) {
-    double total = 0;
-    for (const double weight : weights) {
-        total += weight;
-    }
+void normalize(std::vector<double>& weights, double total) {
     if (!std::isfinite(total)) {
         throw noLogits();
     }
+    const double share = 1 / total;
     for (double& weight : weights) {
-        weight /= total;
+        weight *= share;
     }
 }
 
@@ -81,80 +85,119 @@ Candidate mostLikely(std::span<const float> logits) {
     return best;
 }
 
-// Keeps the `count` likeliest candidates, in any order.
-void keepTop(std::vector<Candidate>& candidates, size_t count) {
-    if (count < candidates.size()) {
-        std::nth_element(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(count), candidates.end(),
-                         likelier);
-        candidates.resize(count);
+// The `count` likeliest tokens, in any order. Most tokens fail one comparison with the least likely of
+// the likeliest so far; of equal logits the lower token counts as the likelier.
+std::vector<Candidate> likeliest(std::span<const float> logits, size_t count) {
+    std::vector<Candidate> heap; // the least likely on top
+    size_t i = 0;
+    for (; i < logits.size() && heap.size() < count; ++i) {
+        if (logits[i] > impossible) {
+            heap.push_back({static_cast<Token>(i), logits[i]});
+        }
     }
+    std::make_heap(heap.begin(), heap.end(), likelier);
+    for (; i < logits.size(); ++i) {
+        if (logits[i] > heap.front().logit) {
+            std::pop_heap(heap.begin(), heap.end(), likelier);
+            heap.back() = {static_cast<Token>(i), logits[i]};
+            std::push_heap(heap.begin(), heap.end(), likelier);
+        }
+    }
+    return heap;
 }
 
-// Nucleus sampling (Holtzman et al. 2020): the fewest likeliest candidates whose probabilities, at
-// temperature 1 and among the candidates, reach topP. Sorts only as many as that takes.
-void keepNucleus(std::vector<Candidate>& candidates, float highest, double topP) {
-    const auto weight = [highest](const Candidate& c) { return std::exp(static_cast<double>(c.logit) - highest); };
-    double total = 0;
-    for (const Candidate& candidate : candidates) {
-        total += weight(candidate);
+std::vector<Candidate> atLeast(std::span<const float> logits, float bound) {
+    std::vector<Candidate> candidates;
+    for (size_t i = 0; i < logits.size(); ++i) {
+        if (logits[i] >= bound && logits[i] > impossible) {
+            candidates.push_back({static_cast<Token>(i), logits[i]});
+        }
     }
-    double cumulative = 0;
-    size_t sorted = 0;
-    for (size_t chunk = 64; sorted < candidates.size(); chunk *= 2) {
-        const auto from = candidates.begin() + static_cast<std::ptrdiff_t>(sorted);
-        const size_t end = std::min(candidates.size(), sorted + chunk);
-        const auto to = candidates.begin() + static_cast<std::ptrdiff_t>(end);
-        std::partial_sort(from, to, candidates.end(), likelier);
-        for (; sorted < end; ++sorted) {
-            cumulative += weight(candidates[sorted]);
-            if (cumulative >= topP * total) {
-                candidates.resize(sorted + 1);
-                return;
-            }
+    return candidates;
+}
+
+// Nucleus sampling (Holtzman et al. 2020): the fewest likeliest candidates whose weights reach `needed`.
+// Cuts the candidates in two where it helps instead of sorting them.
+void keepNucleus(std::vector<Candidate>& candidates, float highest, double needed) {
+    auto low = candidates.begin(); // all before it are in
+    auto high = candidates.end();  // all from it on are out
+    double reached = 0;
+    while (high - low > 1) {
+        const auto middle = low + (high - low) / 2;
+        std::nth_element(low, middle, high, likelier);
+        double weight = 0;
+        for (auto candidate = low; candidate != middle; ++candidate) {
+            weight += weightOf(*candidate, highest);
+        }
+        if (reached + weight >= needed) {
+            high = middle;
+        } else {
+            reached += weight;
+            low = middle;
+        }
+    }
+    candidates.erase(high, candidates.end());
+}
+
+// The likeliest tokens of the whole vocabulary, enough of them to hold the nucleus.
+std::vector<Candidate> nucleusCandidates(std::span<const float> logits, float highest, double needed) {
+    for (float depth = 4;; depth *= 2) { // nats below the most probable
+        std::vector<Candidate> candidates = atLeast(logits, highest - depth);
+        double weight = 0;
+        for (const Candidate& candidate : candidates) {
+            weight += weightOf(candidate, highest);
+        }
+        if (weight >= needed || depth > 1000) {
+            return candidates;
         }
     }
 }
 
 Distribution softmax(std::span<const float> logits, float highest, double temperature) {
     std::vector<double> probabilities(logits.size());
-    for (size_t i = 0; i < logits.size(); ++i) {
-        probabilities[i] = std::exp(static_cast<float>((logits[i] - highest) / temperature));
-    }
-    normalize(probabilities);
+    const double total = exponentials(logits, highest, static_cast<float>(1 / temperature), probabilities);
+    normalize(probabilities, total);
     return Distribution::dense(std::move(probabilities));
 }
 
-Distribution truncatedSoftmax(std::span<const float> logits, const Candidate& best, const SamplingSettings& settings) {
-    // min-p first narrows the field cheaply; it commutes with top-k and top-p, which cut from the
-    // unlikely end as well, but for the total that top-p relates to.
-    const float floor = settings.minP > 0 && settings.topP >= 1
-                            ? best.logit + static_cast<float>(std::log(settings.minP))
-                            : -std::numeric_limits<float>::infinity();
+// What top-k, top-p and min-p leave, in this order.
+std::vector<Candidate> candidatesOf(std::span<const float> logits, float highest, const SamplingSettings& settings) {
+    const float floor = settings.minP > 0 ? highest + static_cast<float>(std::log(settings.minP)) : impossible;
+    if (settings.topK == 0 && settings.topP >= 1) {
+        return atLeast(logits, floor);
+    }
     std::vector<Candidate> candidates;
-    for (size_t i = 0; i < logits.size(); ++i) {
-        if (logits[i] >= floor && logits[i] > -std::numeric_limits<float>::infinity()) {
-            candidates.push_back({static_cast<Token>(i), logits[i]});
-        }
-    }
     if (settings.topK > 0) {
-        keepTop(candidates, static_cast<size_t>(settings.topK));
+        candidates = likeliest(logits, static_cast<size_t>(settings.topK));
+        double total = 0;
+        for (const Candidate& candidate : candidates) {
+            total += weightOf(candidate, highest);
+        }
+        if (settings.topP < 1) {
+            keepNucleus(candidates, highest, settings.topP * total);
+        }
+    } else {
+        const double needed = settings.topP * sumOfExponentials(logits, highest, 1);
+        candidates = nucleusCandidates(logits, highest, needed);
+        keepNucleus(candidates, highest, needed);
     }
-    if (settings.topP < 1) {
-        keepNucleus(candidates, best.logit, settings.topP);
-    }
-    if (settings.minP > 0) {
-        const float bound = best.logit + static_cast<float>(std::log(settings.minP));
-        std::erase_if(candidates, [bound](const Candidate& c) { return c.logit < bound; });
-    }
+    std::erase_if(candidates, [floor](const Candidate& candidate) { return candidate.logit < floor; });
+    return candidates;
+}
+
+Distribution truncatedSoftmax(std::span<const float> logits, float highest, const SamplingSettings& settings) {
+    std::vector<Candidate> candidates = candidatesOf(logits, highest, settings);
     std::sort(candidates.begin(), candidates.end(),
               [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
     std::vector<Token> tokens;
     std::vector<double> probabilities;
+    double total = 0;
     for (const Candidate& candidate : candidates) {
         tokens.push_back(candidate.token);
-        probabilities.push_back(std::exp((static_cast<double>(candidate.logit) - best.logit) / settings.temperature));
+        probabilities.push_back(std::exp((static_cast<double>(candidate.logit) - highest) / settings.temperature));
+        total += probabilities.back();
     }
-    normalize(probabilities);
+    normalize(probabilities, total);
     return Distribution::sparse(std::move(tokens), std::move(probabilities));
 }
 
@@ -175,16 +218,13 @@ Distribution nextTokenDistribution(std::span<const float> logits, std::span<cons
     if (settings.temperature == 0) {
         return Distribution::certain(best.token);
     }
-    return settings.truncates() ? truncatedSoftmax(logits, best, settings)
+    return settings.truncates() ? truncatedSoftmax(logits, best.logit, settings)
                                 : softmax(logits, best.logit, settings.temperature);
 }
 
 double logProbability(std::span<const float> logits, Token token) {
     const float highest = mostLikely(logits).logit;
-    double total = 0;
-    for (const float logit : logits) {
-        total += std::exp(logit - highest);
-    }
+    const double total = sumOfExponentials(logits, highest, 1);
     return static_cast<double>(logits[static_cast<size_t>(token)]) - highest - std::log(total);
 }
 
