@@ -80,6 +80,7 @@ async function openSession(
   const context = (given: ResolvedModel, model: Model) => ({
     contextSize: contextSize(given, model),
     threads: given.threads,
+    adaptThreads: given.adaptThreads,
     kvTypeK: given.kvTypeK,
     kvTypeV: given.kvTypeV,
   });
@@ -155,8 +156,8 @@ export class Engine {
   }
 
   /**
-   * Continues a prompt. Rejects with a SpecdecError whose `partial` has what was generated until
-   * then: ERR_ABORTED, ERR_CONTEXT_FULL (the prompt does not fit), ERR_INVALID_ARGUMENT,
+   * Continues a prompt. Rejects with a SpecdecError, whose `partial` has what was generated
+   * until then: ERR_ABORTED, ERR_CONTEXT_FULL (the prompt does not fit), ERR_INVALID_ARGUMENT,
    * ERR_DISPOSED, ERR_DECODE, ERR_NO_LOGITS.
    */
   async generate(prompt: Prompt, options: GenerateOptions = {}): Promise<GenerationResult> {

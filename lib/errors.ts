@@ -35,7 +35,7 @@ const marker = Symbol.for("specdecpp.error");
 export class SpecdecError extends Error {
   readonly code: ErrorCode;
 
-  /** What had been generated when it failed: nothing is lost. Set on errors of `generate` and `stream`. */
+  /** What had been generated when it failed: nothing is lost. Set once a generation has begun. */
   partial?: GenerationResult;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

@@ -11,13 +11,6 @@ export type {
   SamplingOptions,
   VerifierName,
 } from "./options";
-export type {
-  DraftedToken,
-  Estimate,
-  Gate,
-  Policy,
-  RoundInfo,
-  StopRule,
-} from "./policy/policy";
+export type { DraftedToken, Estimate, Gate, Policy, RoundInfo, StopRule } from "./policy/policy";
 export type { GenerationStats } from "./stats";
 export type { OutputToken, TokenOrigin } from "./text-assembler";

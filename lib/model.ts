@@ -70,6 +70,9 @@ export class Model {
 }
 
 export function checkModelFile(path: string): void {
+  if (typeof path !== "string") {
+    throw new SpecdecError("ERR_INVALID_ARGUMENT", "The path of a model file must be a string.");
+  }
   if (!existsSync(path)) {
     throw new SpecdecError(
       "ERR_FILE_NOT_FOUND",

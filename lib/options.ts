@@ -27,7 +27,11 @@ export interface ModelOptions {
   gpuLayers?: number;
   /** The devices it may use, by the names that `devices()` lists. Default: every GPU. */
   devices?: readonly string[];
-  /** Threads for evaluation on the processor, 1 or more. Default: one a core that this process may use. */
+  /**
+   * Threads for evaluation on the processor, 1 to 512: exactly so many. Default: as many as are
+   * fastest, one a core that this process may use at most. What is fastest is measured while running:
+   * fewer for small models, and where other programs take the cores.
+   */
   threads?: number;
   /** Tokens that the context holds: prompt and output. Default: what the model was trained for, 4096 at most. */
   contextSize?: number;
@@ -166,6 +170,12 @@ function isStrings(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
+function checkSignal(value: unknown): void {
+  if (value !== undefined && !(value instanceof AbortSignal)) {
+    throw invalid("signal", "an AbortSignal", value);
+  }
+}
+
 /** An options object: a misspelt name is an error, not a default. */
 function object<T extends object>(name: string, value: T, known: readonly string[]): T {
   if (typeof value !== "object" || (value as T | null) === null || Array.isArray(value)) {
@@ -185,6 +195,7 @@ const maxInt32 = 2 ** 31 - 1;
 
 export interface ResolvedModel extends NativeModelOptions {
   threads: number;
+  adaptThreads: boolean;
   contextSize: number | undefined;
   kvTypeK: CacheType;
   kvTypeV: CacheType;
@@ -209,6 +220,7 @@ export function resolveModel(
     gpuLayers: whole(field("gpuLayers"), options.gpuLayers, -1, 0, maxInt32),
     devices: [...devices],
     threads: whole(field("threads"), options.threads, availableParallelism(), 1, 512),
+    adaptThreads: options.threads === undefined,
     contextSize:
       options.contextSize === undefined
         ? undefined
@@ -228,6 +240,7 @@ export interface ResolvedEngine {
 
 export function resolveEngine(given: EngineOptions): ResolvedEngine {
   const options = object("createEngine's options", given, engineKeys);
+  checkSignal(options.signal);
   return {
     target: resolveModel("target", options.target),
     draft: options.draft === undefined ? undefined : resolveModel("draft", options.draft),
@@ -253,15 +266,16 @@ export function resolveGeneration(
   engine: { hasDraft: boolean; maxDraft: number },
 ): ResolvedGeneration {
   const options = object("The options of a generation", given, generateKeys);
+  checkSignal(options.signal);
   const sampling = resolveSampling(options);
-  const stop = typeof options.stop === "string" ? [options.stop] : [...(options.stop ?? [])];
+  const stop = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
   if (!isStrings(stop) || stop.includes("")) {
     throw invalid("stop", "a non-empty string, or an array of them", options.stop);
   }
   return {
     sampling,
     maxTokens: whole("maxTokens", options.maxTokens, maxInt32, 1, maxInt32),
-    stop,
+    stop: [...stop],
     policy: resolvePolicy(options.stopRule, engine),
     verifier: resolveVerifier(options.verifier, sampling.temperature),
     parseSpecial: flag("parseSpecial", options.parseSpecial, true),
@@ -270,7 +284,10 @@ export function resolveGeneration(
   };
 }
 
-function resolvePolicy(given: unknown, engine: { hasDraft: boolean; maxDraft: number }): Policy | string {
+function resolvePolicy(
+  given: unknown,
+  engine: { hasDraft: boolean; maxDraft: number },
+): Policy | string {
   const fallback = engine.hasDraft ? defaultPolicyName(engine.maxDraft) : "none";
   const policy = given ?? fallback;
   if (typeof policy !== "string" && !isPolicy(policy)) {
@@ -288,7 +305,11 @@ function resolvePolicy(given: unknown, engine: { hasDraft: boolean; maxDraft: nu
 
 function isPolicy(value: unknown): value is Policy {
   const policy = value as Policy | null;
-  return typeof policy === "object" && typeof policy?.name === "string" && typeof policy.next === "function";
+  return (
+    typeof policy === "object" &&
+    typeof policy?.name === "string" &&
+    typeof policy.next === "function"
+  );
 }
 
 const verifierNames = ["greedy", "rejection", "block", "coupled", "match"] as const;
@@ -323,8 +344,11 @@ function resolveSampling(options: SamplingOptions): NativeSampling {
 }
 
 function resolveBias(given: SamplingOptions["logitBias"]): NativeSampling["logitBias"] {
+  if (given !== undefined && (typeof given !== "object" || Array.isArray(given))) {
+    throw invalid("logitBias", "an object of token ids and numbers", given);
+  }
   return Object.entries(given ?? {}).map(([token, bias]) => {
-    if (!/^\d+$/.test(token)) throw invalid("a key of logitBias", "a token id", token);
+    if (!/^\d{1,9}$/.test(token)) throw invalid("a key of logitBias", "a token id", token);
     if (typeof bias !== "number" || !(bias < Infinity)) {
       throw invalid(`logitBias[${token}]`, "a number below Infinity", bias);
     }

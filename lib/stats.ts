@@ -55,7 +55,13 @@ export class StatsCollector {
   #loopMillis = 0;
   readonly #byPosition: { drafted: number; accepted: number }[] = [];
   readonly #draftLengths: number[] = [];
-  readonly #stopReasons: Record<StopReason, number> = { length: 0, gate: 0, end: 0, room: 0, none: 0 };
+  readonly #stopReasons: Record<StopReason, number> = {
+    length: 0,
+    gate: 0,
+    end: 0,
+    room: 0,
+    none: 0,
+  };
   promptTokens = 0;
   promptMillis = 0;
 

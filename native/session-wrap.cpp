@@ -30,6 +30,7 @@ ContextOptions contextOptions(const Napi::Object& object) {
     ContextOptions options;
     options.size = intProperty(object, "contextSize");
     options.threads = intProperty(object, "threads");
+    options.adaptThreads = boolProperty(object, "adaptThreads");
     options.typeK = cacheType(object, "kvTypeK");
     options.typeV = cacheType(object, "kvTypeV");
     return options;

@@ -17,7 +17,7 @@ using namespace specdecpp;
 
 namespace {
 
-// Logits as language models have them: a few high ones over a wide normal body.
+// Logits as language models have them: a few high ones, with most of the mass, over a wide normal body.
 std::vector<float> makeLogits(int size, unsigned seed) {
     std::mt19937 generator(seed);
     std::normal_distribution<float> body(0, 2.5F);
@@ -26,7 +26,7 @@ std::vector<float> makeLogits(int size, unsigned seed) {
         logit = body(generator);
     }
     for (int i = 0; i < 30; ++i) {
-        logits[generator() % logits.size()] += 12 - 0.3F * static_cast<float>(i);
+        logits[generator() % logits.size()] += 20 - 0.3F * static_cast<float>(i);
     }
     return logits;
 }

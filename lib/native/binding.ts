@@ -60,6 +60,8 @@ export interface NativeModel {
 export interface NativeContextOptions {
   contextSize: number;
   threads: number;
+  /** Use fewer threads where that is faster. */
+  adaptThreads: boolean;
   kvTypeK: string;
   kvTypeV: string;
 }

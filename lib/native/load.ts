@@ -7,10 +7,13 @@ import { call } from "./call";
 
 const packageRoot = path.join(__dirname, "..", "..");
 
-/** The addon and llama.cpp's libraries. In a packed Electron app they lie outside of the archive. */
-const directory = path
-  .join(packageRoot, "build", "Release")
-  .replace(`app.asar${path.sep}`, `app.asar.unpacked${path.sep}`);
+/** The addon and llama.cpp's libraries. */
+const directory = unpacked(path.join(packageRoot, "build", "Release"));
+
+/** In a packed Electron app, what the system loads lies outside of the archive. */
+function unpacked(file: string): string {
+  return file.replace(`app.asar${path.sep}`, `app.asar.unpacked${path.sep}`);
+}
 
 let addon: NativeAddon | undefined;
 
@@ -113,7 +116,11 @@ function gpuModules(): string[] {
     const name = `${system}-${process.arch}-${backend}`;
     try {
       const from = createRequire(require.resolve("node-llama-cpp"));
-      const bins = path.join(path.dirname(from.resolve(`@node-llama-cpp/${name}`)), "..", "bins");
+      const bins = path.join(
+        path.dirname(unpacked(from.resolve(`@node-llama-cpp/${name}`))),
+        "..",
+        "bins",
+      );
       return [path.join(bins, name, library.replace("%", backend))].filter((file) =>
         existsSync(file),
       );

@@ -9,7 +9,12 @@ export const cumulative: PolicyKind = {
     name: `cumulative:${threshold}`,
     next: () => ({
       length: maxDraft,
-      gate: { when: "after-draw", estimate: { logProbability: 1, link: "exponential" }, over: "product", threshold },
+      gate: {
+        when: "after-draw",
+        estimate: { logProbability: 1, link: "exponential" },
+        over: "product",
+        threshold,
+      },
     }),
   }),
 };

@@ -60,7 +60,10 @@ class ExpectedPolicy implements Policy {
     const known = this.#verifyMicros.get(length);
     if (known !== undefined) return known;
     const lengths = [...this.#verifyMicros.keys()].sort((a, b) => a - b);
-    const after = Math.max(1, lengths.findIndex((seen) => seen > length));
+    const after = Math.max(
+      1,
+      lengths.findIndex((seen) => seen > length),
+    );
     const end = lengths.findIndex((seen) => seen > length) < 0 ? lengths.length - 1 : after;
     const [low, high] = [lengths[end - 1], lengths[end]];
     if (low === undefined || high === undefined) return 1;
@@ -75,6 +78,7 @@ function blend(old: number | undefined, seen: number): number {
 
 export const expected: PolicyKind = {
   name: "expected",
-  describe: "the length with the best tokens for the time, by average acceptance and measured costs",
+  describe:
+    "the length with the best tokens for the time, by average acceptance and measured costs",
   create: (_, maxDraft) => new ExpectedPolicy(maxDraft),
 };

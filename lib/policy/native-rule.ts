@@ -32,7 +32,10 @@ function nativeGate(policy: Policy, gate: Gate): NonNullable<NativeStopRule["gat
 }
 
 function invalidRule(policy: Policy, what: string): SpecdecError {
-  return new SpecdecError("ERR_INVALID_ARGUMENT", `The policy "${policy.name}" gave a rule whose ${what}.`);
+  return new SpecdecError(
+    "ERR_INVALID_ARGUMENT",
+    `The policy "${policy.name}" gave a rule whose ${what}.`,
+  );
 }
 
 /** The rows of a native draft as objects. */

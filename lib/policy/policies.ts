@@ -11,7 +11,14 @@ import { schedule } from "./schedule";
 
 /** All rules that have a name. A new one is a file beside these and a line here. */
 export const policyKinds: readonly PolicyKind[] = [
-  plain, fixed, schedule, confidence, cumulative, entropy, logistic, expected,
+  plain,
+  fixed,
+  schedule,
+  confidence,
+  cumulative,
+  entropy,
+  logistic,
+  expected,
 ];
 
 /** The default of `maxDraftTokens`: how long a draft can get at all. */

@@ -102,6 +102,12 @@ export interface PolicyKind {
   readonly name: string;
   /** What `name:parameter` means, for help and messages. */
   readonly describe: string;
-  readonly parameter?: { name: string; min: number; max: number; whole?: boolean; default?: number };
+  readonly parameter?: {
+    name: string;
+    min: number;
+    max: number;
+    whole?: boolean;
+    default?: number;
+  };
   create(parameter: number, maxDraft: number): Policy;
 }

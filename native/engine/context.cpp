@@ -2,7 +2,6 @@
 
 #include "error.h"
 #include "log.h"
-#include "stopwatch.h"
 
 #include <algorithm>
 
@@ -27,7 +26,7 @@ struct Batch {
 } // namespace
 
 Context::Context(std::shared_ptr<const Model> model, const ContextOptions& options, const std::atomic<bool>* abort)
-    : model_(std::move(model)), size_(options.size) {
+    : model_(std::move(model)), patience_{abort}, size_(options.size) {
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<uint32_t>(options.size);
     params.n_batch = maxRows;
@@ -42,8 +41,15 @@ Context::Context(std::shared_ptr<const Model> model, const ContextOptions& optio
     params.type_v = options.typeV;
     // A sliding-window cache would lose the cells outside of the window, and a rollback needs them.
     params.swa_full = true;
-    params.abort_callback = [](void* data) { return static_cast<const std::atomic<bool>*>(data)->load(); };
-    params.abort_callback_data = const_cast<std::atomic<bool>*>(abort);
+    params.abort_callback = [](void* data) { return static_cast<Patience*>(data)->stops(); };
+    params.abort_callback_data = &patience_;
+
+    // A decode that is given up is taken back and repeated, which a recurrent state does not allow.
+    const bool canRepeat = !llama_model_is_recurrent(model_->get()) && !llama_model_is_hybrid(model_->get());
+    if (options.adaptThreads && !model_->usesGpu() && canRepeat) {
+        const double readMicros = static_cast<double>(llama_model_size(model_->get())) / 1000; // at 1 GB/s
+        tuner_.emplace(options.threads, 20000 + readMicros);
+    }
 
     const LogCapture log;
     context_.reset(llama_init_from_model(model_->get(), params));
@@ -95,12 +101,7 @@ void Context::decodeChunk(std::span<const Token> tokens, int outputs) {
         batch.value.logits[i] = i >= rows - outputs;
     }
     const LogCapture log;
-    const Stopwatch watch;
-    const int32_t status = llama_decode(context_.get(), batch.value);
-    if (status == 0) {
-        llama_synchronize(context_.get()); // a GPU may still be at work
-    }
-    decodeMicros_ += watch.micros();
+    const int32_t status = decodeBatch(batch.value);
     past_ += rows; // a failed decode may have left some of its rows; decode() takes all of them back
     switch (status) {
     case 0:
@@ -117,6 +118,50 @@ void Context::decodeChunk(std::span<const Token> tokens, int outputs) {
     }
     rows_ = rows;
     outputs_ = outputs;
+}
+
+// With as many threads as are known to be fastest; again with fewer when that takes too long.
+int32_t Context::decodeBatch(const llama_batch& batch) {
+    for (;;) {
+        const ThreadTuner::Plan plan = tuner_ ? tuner_->plan(batch.n_tokens) : ThreadTuner::Plan{0, 0};
+        double micros = 0;
+        const int32_t status = decodeWithin(batch, plan, micros);
+        decodeMicros_ += micros;
+        if (!tuner_ || (status != 0 && !patience_.lost)) {
+            return status;
+        }
+        tuner_->observe(batch.n_tokens, plan, micros, patience_.lost);
+        if (!patience_.lost) {
+            return status;
+        }
+        llama_memory_seq_rm(llama_get_memory(context_.get()), sequence, past_, -1);
+    }
+}
+
+int32_t Context::decodeWithin(const llama_batch& batch, const ThreadTuner::Plan& plan, double& micros) {
+    if (plan.threads > 0) {
+        llama_set_n_threads(context_.get(), plan.threads, plan.threads);
+    }
+    patience_.micros = plan.patienceMicros;
+    patience_.lost = false;
+    patience_.watch = Stopwatch();
+    const int32_t status = llama_decode(context_.get(), batch);
+    if (status == 0) {
+        llama_synchronize(context_.get()); // a GPU may still be at work
+    }
+    micros = patience_.watch.micros();
+    return status;
+}
+
+bool Context::Patience::stops() {
+    if (*abort) {
+        return true;
+    }
+    // The clock is asked at every 16th node only: there are thousands in a pass.
+    if (micros > 0 && ++questions % 16 == 0 && watch.micros() > micros) {
+        lost = true;
+    }
+    return lost;
 }
 
 const float* Context::logits(int output) const {

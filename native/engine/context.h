@@ -1,9 +1,12 @@
 #pragma once
 
 #include "model.h"
+#include "stopwatch.h"
+#include "thread-tuner.h"
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -12,6 +15,7 @@ namespace specdecpp {
 struct ContextOptions {
     int size = 0;       // tokens the context holds
     int threads = 1;    // for every decode, of one row or of many
+    bool adaptThreads = false; // use fewer where that is faster, `threads` at most
     int maxOutputs = 1; // rows whose logits one decode may return
     ggml_type typeK = GGML_TYPE_F16;
     ggml_type typeV = GGML_TYPE_F16;
@@ -55,8 +59,22 @@ public:
 
 private:
     void decodeChunk(std::span<const Token> tokens, int outputs);
+    int32_t decodeBatch(const llama_batch& batch);
+    int32_t decodeWithin(const llama_batch& batch, const ThreadTuner::Plan& plan, double& micros);
+
+    // What llama.cpp asks between the nodes of a graph.
+    struct Patience {
+        const std::atomic<bool>* abort;
+        Stopwatch watch{};
+        double micros = 0;    // 0: endless
+        unsigned questions = 0;
+        bool lost = false;
+        bool stops();
+    };
 
     std::shared_ptr<const Model> model_;
+    Patience patience_; // before the context, which holds its address
+    std::optional<ThreadTuner> tuner_;
     std::unique_ptr<llama_context, LlamaContextDeleter> context_;
     int size_;
     int past_ = 0;

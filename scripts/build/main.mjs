@@ -76,7 +76,8 @@ function cmake(out, variables, extra, verbose) {
 }
 
 /**
- * Puts the addon and the libraries it needs into a new folder, which then takes the place of the old.
+ * Puts the addon and the libraries it needs into a new folder, tries it, and then replaces what an
+ * earlier build put into build/Release. node-gyp keeps files of its own there.
  * @param {string} addon
  * @param {string} libraries
  * @param {string} mode
@@ -85,35 +86,42 @@ function stage(addon, libraries, mode) {
   const release = path.join(root, "build", "Release");
   const staged = `${release}.${process.pid}`;
   mkdirSync(staged, { recursive: true });
-  cpSync(addon, path.join(staged, "specdecpp.node"));
-  for (const name of readdirSync(libraries).filter(isLibrary)) {
-    if (!name.includes("llama-common")) cpSync(path.join(libraries, name), path.join(staged, name));
-  }
-  const trial = spawnSync(
-    process.execPath,
-    ["-p", `require(${JSON.stringify(path.join(staged, "specdecpp.node"))}).release`],
-    {
-      encoding: "utf8",
-    },
-  );
-  if (trial.status !== 0) {
+  try {
+    cpSync(addon, path.join(staged, "specdecpp.node"));
+    for (const name of readdirSync(libraries).filter(isLibrary)) {
+      if (!name.includes("llama-common"))
+        cpSync(path.join(libraries, name), path.join(staged, name));
+    }
+    const info = { release: tryToLoad(path.join(staged, "specdecpp.node"), libraries), mode };
+    writeFileSync(path.join(staged, "build-info.json"), `${JSON.stringify(info, null, 2)}\n`);
+    mkdirSync(release, { recursive: true });
+    for (const name of readdirSync(release).filter(isLibrary)) rmSync(path.join(release, name));
+    for (const name of readdirSync(staged))
+      renameSync(path.join(staged, name), path.join(release, name));
+    return info.release;
+  } finally {
     rmSync(staged, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Loads the addon in a process of its own; returns llama.cpp's release.
+ * @param {string} addon
+ * @param {string} libraries
+ */
+function tryToLoad(addon, libraries) {
+  const trial = spawnSync(process.execPath, ["-p", `require(${JSON.stringify(addon)}).release`], {
+    encoding: "utf8",
+  });
+  if (trial.status !== 0) {
+    const reason = trial.stderr.split("\n").find((line) => line.includes("Error")) ?? trial.stderr;
     throw new BuildError(
-      `The addon was built but does not load: ${
-        trial.stderr
-          .trim()
-          .split("\n")
-          .find((line) => /Error/.test(line)) ?? trial.stderr
-      }`,
+      `The addon was built but does not load: ${reason.trim()}`,
       `the libraries of ${libraries}`,
       "delete the build folder and run: npx specdecpp build",
     );
   }
-  const info = { release: trial.stdout.trim(), mode };
-  writeFileSync(path.join(staged, "build-info.json"), `${JSON.stringify(info, null, 2)}\n`);
-  rmSync(release, { recursive: true, force: true });
-  renameSync(staged, release);
-  return info.release;
+  return trial.stdout.trim();
 }
 
 function main() {
