@@ -1,0 +1,65 @@
+// What a generation spends outside of llama.cpp: natively (sampling, verifying), on JavaScript's main
+// thread, and on the ways between the threads. On the embedded pair with the deepened target.
+// Usage: npm run bench:overhead [-- --count N]
+
+import { performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import { conditions, makeEngine, prompts } from "./setting.mjs";
+import { interval, median } from "./statistics.mjs";
+
+const { values } = parseArgs({ options: { count: { type: "string", default: "20" } } });
+const engine = await makeEngine();
+const texts = prompts("gsm8k", Number(values.count));
+
+/** @param {object} options */
+async function measure(options) {
+  const samples = [];
+  for (const prompt of texts) {
+    let rounds = 0;
+    const before = performance.eventLoopUtilization();
+    let stats;
+    const stream = engine.stream(prompt, { maxTokens: 150, seed: 1, ...options });
+    for (;;) {
+      const next = await stream.next();
+      if (next.done) {
+        ({ stats } = next.value);
+        break;
+      }
+      rounds += 1;
+    }
+    const { active } = performance.eventLoopUtilization(before); // milliseconds, the prompt's included
+    const native = stats.draftMillis + stats.verifyMillis;
+    const total = native + stats.overheadMillis;
+    samples.push({
+      outside: (total - stats.decodeMillis) / total,
+      nativeMicros: (1000 * (native - stats.decodeMillis)) / rounds,
+      javascriptMicros: (1000 * active) / rounds,
+      hopMicros: (1000 * Math.max(0, stats.overheadMillis - active)) / rounds,
+    });
+  }
+  const of = (/** @type {keyof (typeof samples)[0]} */ key) => {
+    const column = samples.map((sample) => sample[key]);
+    return { median: median(column), interval: interval(column, median) };
+  };
+  return {
+    outsideShare: of("outside"),
+    nativeMicrosPerRound: of("nativeMicros"),
+    javascriptMicrosPerRound: of("javascriptMicros"),
+    hopMicrosPerRound: of("hopMicros"),
+  };
+}
+
+await measure({}); // compiles JavaScript, brings pages in
+console.log(JSON.stringify({ conditions: conditions() }));
+for (const options of [
+  { temperature: 0, stopRule: "none" },
+  { temperature: 0, stopRule: "fixed:4" },
+  { temperature: 1, stopRule: "fixed:4" },
+  { temperature: 1, stopRule: "fixed:4", verifier: "block" },
+  { temperature: 1, stopRule: "fixed:4", verifier: "coupled" },
+  { temperature: 1, stopRule: "confidence:0.4" },
+  { temperature: 1, stopRule: "logistic:0.6" },
+]) {
+  console.log(JSON.stringify({ options, ...(await measure(options)) }));
+}
+await engine.dispose();
