@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+import yargs from "yargs";
+import { hideBin } from "yargs/helpers";
+import { buildCommand } from "./commands/build.mjs";
+import { deepenCommand } from "./commands/deepen.mjs";
+import { demoCommand } from "./commands/demo.mjs";
+import { generateCommand } from "./commands/generate.mjs";
+import { inspectCommand } from "./commands/inspect.mjs";
+import { quantizeCommand } from "./commands/quantize.mjs";
+import { report, rethrow } from "./failure.mjs";
+import { checkValues } from "./options.mjs";
+import { version } from "./package.mjs";
+
+const parser = yargs(hideBin(process.argv))
+  .scriptName("specdecpp")
+  .locale("en") // as the messages of the library are
+  .parserConfiguration({ "greedy-arrays": false, "populate--": true })
+  .usage("$0 <command>\n\nLossless speculative decoding of GGUF models.")
+  .command(generateCommand)
+  .command(demoCommand)
+  .command(inspectCommand)
+  .command(quantizeCommand)
+  .command(deepenCommand)
+  .command(buildCommand)
+  .demandCommand(1, "Give a command.")
+  .strict()
+  .check(checkValues)
+  .version(version)
+  .epilogue("Exit codes: 0, 1 failure, 2 wrong usage, 130 and 143 interrupted.")
+  .fail(rethrow);
+
+// A reader that has gone is reported by the write it failed; without a listener it would be thrown.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+
+try {
+  await parser.wrap(Math.min(100, process.stdout.columns)).parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}

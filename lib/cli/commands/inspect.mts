@@ -1,0 +1,136 @@
+import type { CommandModule } from "yargs";
+import { SpecdecError } from "../../index.js";
+import { cacheSizeBytes } from "../../memory.js";
+import { formatBytes, formatCount, formatTable, printable } from "../format.mjs";
+import { type GgufFile, readGgufFile } from "../gguf-file.mjs";
+import { write, writeJson } from "../output.mjs";
+import { vocabularyDifference } from "../vocabulary.mjs";
+
+interface Arguments {
+  files: string[];
+  contextSize?: number | undefined;
+  json?: boolean | undefined;
+}
+
+export const inspectCommand: CommandModule<object, Arguments> = {
+  command: "inspect <files...>",
+  describe: "Tell what GGUF files are, and whether two fit as target and draft",
+  builder: (parser) =>
+    parser
+      .positional("files", {
+        type: "string",
+        array: true,
+        demandOption: true,
+        describe: "GGUF files",
+      })
+      .option("context-size", {
+        number: true,
+        requiresArg: true,
+        describe: "Tokens that the memory is worked out for",
+        defaultDescription: "as trained, at most 4096",
+      })
+      .option("json", { boolean: true, describe: "Print one JSON object" })
+      .example("$0 inspect target.gguf draft.gguf", "")
+      .example("$0 inspect --context-size 8192 model.gguf", ""),
+  handler: async ({ files: paths, contextSize, json }) => {
+    if (contextSize !== undefined && !(Number.isInteger(contextSize) && contextSize >= 2)) {
+      throw new SpecdecError(
+        "ERR_INVALID_ARGUMENT",
+        `--context-size must be a whole number, 2 or more, but is ${contextSize}.`,
+      );
+    }
+    const models: Inspected[] = [];
+    for (const path of paths) {
+      const file = readGgufFile(path);
+      models.push({ ...file, memory: memoryOf(file, contextSize) });
+    }
+    const [target, draft, ...others] = models;
+    const pair = target && draft && others.length === 0 ? fitOf(target, draft) : undefined;
+    if (json) await writeJson({ files: models.map(toJson), ...(pair && { pair }) });
+    else await write(describe(models) + (pair ? describeFit(pair) : ""));
+  },
+};
+
+interface Memory {
+  contextSize: number;
+  cacheBytes: number;
+  /** Weights and cache. */
+  totalBytes: number;
+}
+
+interface Inspected extends GgufFile {
+  memory: Memory;
+}
+
+/** Without the buffers of the computation, which depend on the device. */
+function memoryOf(file: GgufFile, asked: number | undefined): Memory {
+  const contextSize = asked ?? Math.min(file.trainedContextSize, 4096);
+  const cacheBytes = cacheSizeBytes(file, { contextSize, kvTypeK: "f16", kvTypeV: "f16" });
+  return { contextSize, cacheBytes, totalBytes: file.weightsBytes + cacheBytes };
+}
+
+interface Fit {
+  fits: boolean;
+  /** Why not. */
+  reasons: string[];
+}
+
+function fitOf(target: GgufFile, draft: GgufFile): Fit {
+  const difference = vocabularyDifference(target.vocabulary, draft.vocabulary);
+  const reasons = [
+    ...(difference === "" ? [] : [`their vocabularies differ: ${difference}`]),
+    ...[target, draft]
+      .filter((file) => file.recurrent)
+      .map(
+        ({ path, architecture }) =>
+          `${path} (${architecture}) keeps a recurrent state, which cannot take back rejected tokens`,
+      ),
+  ];
+  return { fits: reasons.length === 0, reasons };
+}
+
+function toJson({ vocabulary: { type, tokens }, ...model }: Inspected): object {
+  return {
+    ...model,
+    complete: model.missingBytes === 0,
+    vocabulary: { type, size: tokens.length },
+  };
+}
+
+function describe(models: readonly Inspected[]): string {
+  const row = (label: string, value: (model: Inspected) => string): string[] => [
+    label,
+    ...models.map((model) => printable(value(model))),
+  ];
+  return formatTable(
+    [
+      row("file", ({ path }) => path),
+      row("name", ({ name }) => name ?? "-"),
+      row("architecture", (file) => file.architecture + (file.recurrent ? " (recurrent)" : "")),
+      row("parameters", ({ parameters }) => formatCount(parameters)),
+      row("quantization", ({ quantization }) => quantization ?? "-"),
+      row("size", ({ sizeBytes }) => formatBytes(sizeBytes)),
+      row("complete", ({ missingBytes }) =>
+        missingBytes === 0 ? "yes" : `no: ${formatBytes(missingBytes)} missing`,
+      ),
+      row("layers × width", ({ layers, width }) => `${layers} × ${width}`),
+      row("trained context", ({ trainedContextSize }) => `${trainedContextSize} tokens`),
+      row("vocabulary", ({ vocabulary }) => `${vocabulary.tokens.length}, ${vocabulary.type}`),
+      row("chat template", ({ hasChatTemplate }) => (hasChatTemplate ? "yes" : "no")),
+      row("licence", ({ licence }) => licence ?? "-"),
+      row("memory, at least", ({ weightsBytes, memory: { totalBytes, cacheBytes, contextSize } }) =>
+        [
+          formatBytes(totalBytes),
+          `(weights ${formatBytes(weightsBytes)}, cache of ${contextSize} tokens ${formatBytes(cacheBytes)})`,
+        ].join(" "),
+      ),
+    ],
+    "left",
+  );
+}
+
+function describeFit({ fits, reasons }: Fit): string {
+  return fits
+    ? "\nThey fit: the first as the target, the second as its draft.\n"
+    : `\nThey do not fit as target and draft:\n${reasons.map((reason) => `  ${printable(reason)}\n`).join("")}`;
+}

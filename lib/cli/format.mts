@@ -1,0 +1,48 @@
+import type { GenerationStats } from "../index.js";
+
+/** 205.3 MB and the like: three or four digits, decimal units as disks have them. */
+export function formatBytes(bytes: number): string {
+  return formatCount(bytes, ["B", "kB", "MB", "GB", "TB"]);
+}
+
+/** 5.87 M and the like. */
+export function formatCount(count: number, units = ["", "k", "M", "G", "T"]): string {
+  let unit = 0;
+  let value = count;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return `${value.toFixed(digits)} ${units[unit] ?? ""}`.trimEnd();
+}
+
+export function formatPercent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
+}
+
+/** A generation in one line. */
+export function formatSummary(stats: GenerationStats): string {
+  return [
+    `${stats.generated} ${stats.generated === 1 ? "token" : "tokens"}`,
+    `${stats.tokensPerSecond.toFixed(1)} tokens/s`,
+    `${stats.tokensPerPass.toFixed(2)} tokens per target pass`,
+    ...(stats.drafted > 0 ? [`${formatPercent(stats.acceptanceRate)} of the draft accepted`] : []),
+  ].join(", ");
+}
+
+/** Rows in aligned columns: the first to the left, the others as said. */
+export function formatTable(rows: readonly string[][], align: "left" | "right"): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  }
+  const pad = (cell: string, i: number): string =>
+    i > 0 && align === "right" ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0);
+  return rows.map((row) => `${row.map(pad).join("  ").trimEnd()}\n`).join("");
+}
+
+/** Text from a file, fit for a terminal: control characters could move its cursor, or worse. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, "\u{FFFD}");
+}
