@@ -59,7 +59,7 @@ Verdict throwing(const VerifierInput& input, Random& random) {
     throw EngineError("ERR_PLANTED", "a verifier that fails");
 }
 
-const Verifier failing{"failing", throwing, false};
+const Verifier failing{"failing", throwing, Proposal::sampled, false};
 
 } // namespace
 

@@ -12,7 +12,13 @@ import { demoDraft, demoTarget, prompt, threads } from "../support/demo";
 // The addon on its own: it checks kinds, handles and state, and refuses what does not fit.
 
 const addon = loadAddon();
-const context: NativeContextOptions = { contextSize: 512, threads, kvTypeK: "f16", kvTypeV: "f16" };
+const context: NativeContextOptions = {
+  contextSize: 512,
+  threads,
+  adaptThreads: false,
+  kvTypeK: "f16",
+  kvTypeV: "f16",
+};
 const sampling: NativeSampling = {
   temperature: 0,
   topK: 0,
@@ -30,6 +36,7 @@ const roundOptions: NativeRoundOptions = {
   verifier: "rejection",
   room: 100,
   logProbabilities: false,
+  details: false,
 };
 
 let target: NativeModel;

@@ -18,7 +18,7 @@ function refusal(work: () => unknown): string {
 test("without options decoding is greedy and drafts four tokens", () => {
   expect(resolveGeneration({}, engine)).toMatchObject({
     sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, repeatPenalty: 1, penaltyWindow: 64 },
-    rule: { length: 4 },
+    policy: "fixed:4",
     verifier: "match",
     parseSpecial: true,
     logprobs: false,
@@ -26,11 +26,11 @@ test("without options decoding is greedy and drafts four tokens", () => {
 });
 
 test("the default draft length respects a smaller maxDraftTokens", () => {
-  expect(resolveGeneration({}, { hasDraft: true, maxDraft: 2 }).rule).toEqual({ length: 2 });
+  expect(resolveGeneration({}, { hasDraft: true, maxDraft: 2 }).policy).toBe("fixed:2");
 });
 
 test("without a draft decoding is plain", () => {
-  expect(resolveGeneration({}, { hasDraft: false, maxDraft: 16 }).rule).toEqual({ length: 0 });
+  expect(resolveGeneration({}, { hasDraft: false, maxDraft: 16 }).policy).toBe("none");
 });
 
 test("above temperature 0 the default verifier is rejection sampling", () => {
@@ -80,7 +80,19 @@ test.each<[string, unknown]>([
   ["stopRule", "fixed:17"],
   ["stopRule", "fixed:1.5"],
   ["stopRule", "fast"],
+  ["stopRule", "none:1"],
+  ["stopRule", "confidence:2"],
+  ["stopRule", "confidence:x"],
+  ["stopRule", "confidence:0.5:1"],
+  ["stopRule", "schedule:0"],
   ["stopRule", 4],
+  ["stopRule", {}],
+  ["stopRule", { name: "own" }],
+  ["stop", 5],
+  ["signal", 5],
+  ["details", 1],
+  ["logitBias", 5],
+  ["logitBias", { 10000000000: 1 }],
   ["verifier", "fast"],
   ["logitBias", { "-1": 0 }],
   ["logitBias", { 1: NaN }],

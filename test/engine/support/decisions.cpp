@@ -1,7 +1,9 @@
 #include "decisions.h"
 
+#include "excess.h"
 #include "rejection-sampling.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -9,22 +11,29 @@ using namespace specdecpp;
 
 namespace {
 
-// Gives the numbers of a script, then zeros; knows where the script's last number was spent.
+constexpr double lowestNumber = 0;
+constexpr double highestNumber = 1 - 0x1.0p-53;
+
+// Gives the numbers of a script, then always the same; knows where the script's last number was spent.
 class ScriptedRandom : public Random {
 public:
-    explicit ScriptedRandom(const std::vector<double>& script) : Random(0), script_(script) {}
-    double uniform() override { return drawn_++ < script_.size() ? script_[drawn_ - 1] : 0; }
+    ScriptedRandom(const std::vector<double>& script, double rest) : Random(0), script_(script), rest_(rest) {}
+    double uniform() override { return drawn_++ < script_.size() ? script_[drawn_ - 1] : rest_; }
     size_t drawn() const { return drawn_; }
 
 private:
     const std::vector<double>& script_;
+    double rest_;
     size_t drawn_ = 0;
 };
 
-// What the verifier does between the script's last number and the next one it asks for.
+// What the verifier does after the script's last number: up to the next one it asks for, and in the end
+// if all that follow are the lowest or the highest that can be.
 struct Step {
-    std::vector<int> rows;             // of p that it looks at
-    std::optional<VerdictKey> verdict; // if it asks for no further number
+    std::vector<int> rows; // of p that it looks at
+    bool decided = false;  // whether it asks for no further number
+    VerdictKey lowest;
+    VerdictKey highest;
     auto operator<=>(const Step&) const = default;
 };
 
@@ -41,8 +50,15 @@ public:
 
 private:
     Step stepAfter(const std::vector<double>& script) const {
-        ScriptedRandom random(script);
         Step step;
+        step.highest = verdictAfter(script, highestNumber, step);
+        step.rows.clear();
+        step.lowest = verdictAfter(script, lowestNumber, step);
+        return step;
+    }
+
+    VerdictKey verdictAfter(const std::vector<double>& script, double rest, Step& step) const {
+        ScriptedRandom random(script, rest);
         const VerifierInput input{drafted_, q_,
                                   [&](int i) -> const Distribution& {
                                       if (random.drawn() == script.size()) {
@@ -52,16 +68,14 @@ private:
                                   },
                                   hasBonusRow_};
         const Verdict verdict = verifier_.verify(input, random);
-        if (random.drawn() <= script.size()) {
-            step.verdict = VerdictKey{verdict.accepted, verdict.next};
-        }
-        return step;
+        step.decided = random.drawn() <= script.size();
+        return {verdict.accepted, verdict.next};
     }
 
     // row: the last that the verifier has looked at, whose bounds the next number is compared with.
     void follow(const Step& step, std::vector<double> script, int row, double mass) {
-        if (step.verdict) {
-            law_[*step.verdict] += mass;
+        if (step.decided) {
+            law_[step.lowest] += mass;
             return;
         }
         row = step.rows.empty() ? row : step.rows.back();
@@ -107,10 +121,24 @@ private:
             }
         };
         addSums(p_[row]);
-        if (row < drafted_.size()) {
-            addSums(residual(p_[row], q_[row]));
-            const Token token = drafted_[row];
-            bounds.insert(acceptanceProbability(p_[row].probability(token), q_[row].probability(token)));
+        double w = 1; // block verification's, after i tokens
+        for (size_t i = 0; i < std::min(row + 1, drafted_.size()); ++i) {
+            const Token token = drafted_[i];
+            addSums(residual(p_[i], q_[i]));
+            bounds.insert(acceptanceProbability(p_[i].probability(token), q_[i].probability(token)));
+            Excess excess(w, p_[i], q_[i]);
+            // Off by a rounding, so a narrow interval around it.
+            const double h = excess.total() / (excess.total() + 1 - w);
+            for (const double bound : {h - 0x1.0p-51, h + 0x1.0p-51}) {
+                if (bound > 0 && bound < 1) {
+                    bounds.insert(bound);
+                }
+            }
+            if (excess.total() > 0) {
+                addSums(std::move(excess).normalized());
+            }
+            w = std::min(1.0, w * p_[i].probability(token) / q_[i].probability(token));
+            bounds.insert(w);
         }
         return bounds;
     }

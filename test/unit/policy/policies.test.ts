@@ -1,0 +1,153 @@
+import type { DraftedToken, RoundInfo } from "../../../lib";
+import { createPolicy, grammar, policyKinds } from "../../../lib/policy/policies";
+
+const maxDraft = 16;
+
+function token(mode: number, acceptance: number): DraftedToken {
+  return { id: 1, q: mode, mode, margin: mode, entropy: 0, p: acceptance, acceptance };
+}
+
+function round(accepted: number, drafted: number, more: Partial<RoundInfo> = {}): RoundInfo {
+  return {
+    generated: accepted + 1,
+    drafted,
+    accepted,
+    stopReason: "length",
+    draftMicros: 100 * drafted,
+    verifyMicros: 1000,
+    decodeMicros: 1000,
+    ...more,
+  };
+}
+
+test.each(policyKinds.map((kind) => [grammar(kind), kind.name, kind.parameter?.default] as const))(
+  "%s gives a rule within the longest draft",
+  (_, name, fallback) => {
+    const policy = createPolicy(
+      fallback === undefined && name === "fixed" ? "fixed:3" : name,
+      maxDraft,
+    );
+    for (let i = 0; i < 50; ++i) {
+      const { length } = policy.next();
+      expect(Number.isInteger(length)).toBe(true);
+      expect(length).toBeGreaterThanOrEqual(0);
+      expect(length).toBeLessThanOrEqual(maxDraft);
+      policy.observe?.(round(1, 2, { draft: [token(0.9, 1), token(0.4, 0.3)] }));
+    }
+  },
+);
+
+test("none does not draft, fixed always as much", () => {
+  expect(createPolicy("none", maxDraft).next()).toEqual({ length: 0 });
+  expect(createPolicy("fixed:7", maxDraft).next()).toEqual({ length: 7 });
+});
+
+test("the schedule adds two after a full acceptance and takes one after any other", () => {
+  const policy = createPolicy("schedule:5", 8);
+  const lengths: number[] = [];
+  for (const [accepted, drafted] of [
+    [5, 5],
+    [7, 7],
+    [8, 8],
+    [3, 8],
+    [0, 7],
+    [0, 0],
+  ] as const) {
+    lengths.push(policy.next().length);
+    policy.observe?.(round(accepted, drafted));
+  }
+  expect([...lengths, policy.next().length]).toEqual([5, 7, 8, 8, 7, 6, 6]);
+});
+
+test("the schedule never drafts nothing", () => {
+  const policy = createPolicy("schedule:1", 8);
+  policy.observe?.(round(0, 1));
+  expect(policy.next().length).toBe(1);
+});
+
+test("confidence compares the draft's largest probability", () => {
+  expect(createPolicy("confidence:0.7", maxDraft).next()).toEqual({
+    length: maxDraft,
+    gate: { when: "before-draw", estimate: { logitMode: 1, link: "logistic" }, threshold: 0.7 },
+  });
+});
+
+test("cumulative compares the product of the drawn tokens' probabilities", () => {
+  expect(createPolicy("cumulative:0.2", maxDraft).next()).toEqual({
+    length: maxDraft,
+    gate: {
+      when: "after-draw",
+      estimate: { logProbability: 1, link: "exponential" },
+      over: "product",
+      threshold: 0.2,
+    },
+  });
+});
+
+test("the entropy rule compares AdaEDL's bound", () => {
+  const { gate } = createPolicy("entropy:0.3", maxDraft).next();
+  expect(gate).toMatchObject({ when: "before-draw", threshold: 0.3 });
+  expect(gate?.estimate.bias).toBe(1);
+  expect(gate?.estimate.rootEntropy).toBeCloseTo(-Math.sqrt(0.2), 12);
+});
+
+/** What the logistic policy now predicts for a largest probability. */
+function prediction(policy: ReturnType<typeof createPolicy>, mode: number): number {
+  const { bias = 0, logitMode = 0 } = policy.next().gate?.estimate ?? {};
+  return 1 / (1 + Math.exp(-(bias + logitMode * Math.log(mode / (1 - mode)))));
+}
+
+test("the logistic rule begins with the confidence itself", () => {
+  const policy = createPolicy("logistic:0.4", maxDraft);
+  expect(policy.next().gate).toMatchObject({ over: "product", threshold: 0.6 });
+  expect(prediction(policy, 0.8)).toBeCloseTo(0.8, 9);
+});
+
+test("the logistic rule learns what verification shows", () => {
+  // Acceptance is σ(-1 + 0.5 logit(mode)): a draft that is surer of itself than it should be.
+  const truth = (mode: number): number => 1 / (1 + Math.exp(1 - 0.5 * Math.log(mode / (1 - mode))));
+  const policy = createPolicy("logistic:0.4", maxDraft);
+  for (let i = 0; i < 400; ++i) {
+    const modes = [0.3, 0.6, 0.9, 0.99].map((mode) => Math.min(0.995, mode * (1 - 0.1 * (i % 3))));
+    policy.observe?.(round(0, 4, { draft: modes.map((mode) => token(mode, truth(mode))) }));
+  }
+  for (const mode of [0.4, 0.7, 0.9]) expect(prediction(policy, mode)).toBeCloseTo(truth(mode), 1);
+});
+
+/** Rounds with constant acceptance and costs; returns the length chosen in the end. */
+function settle(
+  acceptance: number,
+  stepMicros: number,
+  verifyMicros: (K: number) => number,
+): number {
+  const policy = createPolicy("expected", maxDraft);
+  const chosen: number[] = [];
+  for (let i = 0; i < 400; ++i) {
+    const { length } = policy.next();
+    chosen.push(length);
+    policy.observe?.(
+      round(0, length, {
+        draftMicros: stepMicros * length,
+        verifyMicros: verifyMicros(length),
+        draft: Array.from({ length }, () => token(0.5, acceptance)),
+      }),
+    );
+  }
+  return chosen.sort((a, b) => a - b)[200] ?? NaN; // the median: trials of neighbours are few
+}
+
+test("the expected-value rule drafts far when drafts are cheap and good, and not at all when bad", () => {
+  expect(settle(0.9, 10, () => 1000)).toBeGreaterThan(8);
+  expect(settle(0.3, 10, () => 1000)).toBeGreaterThan(0);
+  expect(settle(0.02, 500, (K) => 1000 * (K + 1))).toBe(0);
+});
+
+test("the expected-value rule finds the best length of a constant acceptance", () => {
+  const rate = (K: number): number => {
+    const tokens = (1 - 0.8 ** (K + 1)) / (1 - 0.8);
+    return tokens / (1000 + 100 * K + 100 * K);
+  };
+  const best =
+    Array.from({ length: maxDraft + 1 }, (_, K) => K).sort((a, b) => rate(b) - rate(a))[0] ?? 0;
+  expect(Math.abs(settle(0.8, 100, (K) => 1000 + 100 * K) - best)).toBeLessThanOrEqual(1);
+});
