@@ -1,0 +1,63 @@
+// Every verifier draws from the target under every kind of stop rule (support/z-test.h). A part of the
+// matrix at two more settings; all of it with SPECDECPP_FULL=1 in the environment.
+
+#include "support/z-test.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+using namespace specdecpp;
+
+namespace {
+
+bool wantsAll() {
+    const char* const full = std::getenv("SPECDECPP_FULL");
+    return full != nullptr && std::string(full) == "1";
+}
+
+std::vector<NamedRule> rules() {
+    std::vector<NamedRule> all = {fixedRule(4)};
+    all.insert(all.end(), gatedRules().begin(), gatedRules().end());
+    return all;
+}
+
+// Every rule, or `rulesByDefault` of them: each verifier begins with another, so that all come.
+void checkMatrix(const SamplingSettings& settings, uint64_t seed, size_t rulesByDefault) {
+    double largest = 0;
+    int cells = 0;
+    const std::vector<NamedRule> all = rules();
+    for (size_t v = 0; v < allVerifiers().size(); ++v) {
+        for (size_t r = 0; r < (wantsAll() ? all.size() : rulesByDefault); ++r) {
+            const NamedRule& rule = all[(r + v) % all.size()];
+            largest = std::max(largest, checkLossless(*allVerifiers()[v], rule, settings, seed + 10000 * v + 1000 * r));
+            ++cells;
+        }
+    }
+    MESSAGE(cells, " cells, the largest |z| is ", largest);
+}
+
+} // namespace
+
+TEST_SUITE("lossless rules") {
+
+    TEST_CASE("every verifier draws from the target under every kind of rule at temperature 1") {
+        checkMatrix(plainSampling(1), 200000, 5);
+    }
+
+    TEST_CASE("verifiers draw from the target under rules at temperature 0.7") {
+        checkMatrix(plainSampling(0.7), 300000, 2);
+    }
+
+    TEST_CASE("verifiers draw from the target under rules with top-k and top-p at temperature 1") {
+        checkMatrix(truncatedSampling(1), 400000, 2);
+    }
+
+    TEST_CASE("block verification that drops unlikely drafts is found") {
+        const Verifier biased{"dropping block", dropUnlikely<blockVerification>, Proposal::sampled, false};
+        CHECK(measure(biased, fixedRule(4), plainSampling(1), 500000, 2000).largest() > detection);
+    }
+
+} // TEST_SUITE

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "stop-rule.h"
+#include "verifier.h"
+
+#include <string>
+#include <vector>
+
+struct NamedRule {
+    std::string name;
+    specdecpp::StopRule rule;
+};
+
+// The gates of lib/policy, by the same estimates.
+specdecpp::Gate confidenceGate(double threshold);
+specdecpp::Gate cumulativeGate(double threshold);
+specdecpp::Gate entropyGate(double threshold);
+specdecpp::Gate logisticGate(double bias, double slope, double threshold);
+
+NamedRule fixedRule(int length);
+NamedRule gatedRule(std::string name, const specdecpp::Gate& gate, int length = 12);
+
+// One of each kind, with thresholds at which rounds of the demo pair end by the gate and by the length.
+const std::vector<NamedRule>& gatedRules();
+
+const std::vector<const specdecpp::Verifier*>& allVerifiers();
