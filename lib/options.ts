@@ -76,6 +76,12 @@ export interface SamplingOptions {
   frequencyPenalty?: number;
   /** How many of the last tokens the penalties look at, 0 or more. Default 64. */
   penaltyWindow?: number;
+  /**
+   * The draft draws from its k most probable tokens alone, 0 or more; 0: from all that the settings
+   * above leave. The text stays the target's; at large vocabularies a round costs less, and a little
+   * less is accepted. Default 0.
+   */
+  draftTopK?: number;
   /** Added to the logits of tokens, by id; -Infinity bans one. */
   logitBias?: Readonly<Record<number, number>>;
   /** A whole number, 0…2^53-1. The same seed with the same settings repeats a text. Default: random, see the result's `seed`. */
@@ -338,6 +344,7 @@ function resolveSampling(options: SamplingOptions): NativeSampling {
     presencePenalty: number("presencePenalty", options.presencePenalty, 0, -largest, largest),
     frequencyPenalty: number("frequencyPenalty", options.frequencyPenalty, 0, -largest, largest),
     penaltyWindow: whole("penaltyWindow", options.penaltyWindow, 64, 0, maxInt32),
+    draftTopK: whole("draftTopK", options.draftTopK, 0, 0, maxInt32),
     logitBias: resolveBias(options.logitBias),
     seed: whole("seed", options.seed, randomSeed(), 0, Number.MAX_SAFE_INTEGER),
   };
@@ -390,6 +397,7 @@ const generateKeys = [
   "presencePenalty",
   "frequencyPenalty",
   "penaltyWindow",
+  "draftTopK",
   "logitBias",
   "seed",
   "maxTokens",

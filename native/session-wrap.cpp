@@ -46,6 +46,7 @@ SamplingSettings samplingSettings(const Napi::Object& object) {
     settings.presencePenalty = numberProperty(object, "presencePenalty");
     settings.frequencyPenalty = numberProperty(object, "frequencyPenalty");
     settings.penaltyWindow = intProperty(object, "penaltyWindow");
+    settings.draftTopK = intProperty(object, "draftTopK");
     settings.logitBias = biasProperty(object, "logitBias");
     return settings;
 }

@@ -26,7 +26,8 @@ export type Watch = (
 
 /**
  * Decodes a prompt plainly and speculatively with the same options. Both are warmed up and run by
- * turns, so that neither pays for loading and what else the machine does meets both.
+ * turns, so that neither pays for loading or for finding its number of threads, and what else the
+ * machine does meets both.
  */
 export async function compare(
   engine: Engine,
@@ -35,7 +36,7 @@ export async function compare(
   watch: Watch,
 ): Promise<Comparison> {
   const plain: GenerateOptions = { ...options, stopRule: "none" };
-  for (const each of [plain, options]) await engine.generate(prompt, { ...each, maxTokens: 16 });
+  for (const each of [plain, options]) await engine.generate(prompt, each);
 
   const plainRuns: GenerationResult[] = [];
   const speculativeRuns: GenerationResult[] = [];

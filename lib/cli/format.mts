@@ -21,6 +21,11 @@ export function formatPercent(share: number): string {
   return `${(share * 100).toFixed(0)} %`;
 }
 
+/** Two digits, of whatever size: 0.93, 0.0021. */
+export function formatProbability(p: number): string {
+  return p >= 0.005 || p === 0 ? p.toFixed(2) : p.toExponential(0);
+}
+
 /** A generation in one line. */
 export function formatSummary(stats: GenerationStats): string {
   return [
@@ -45,4 +50,15 @@ export function formatTable(rows: readonly string[][], align: "left" | "right"):
 /** Text from a file, fit for a terminal: control characters could move its cursor, or worse. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, "\u{FFFD}");
+}
+
+/** A token's text with its spaces and all that a terminal would obey made visible: ␣ is a space, ␊ a newline. */
+export function visible(text: string): string {
+  return text
+    .replaceAll(" ", "␣")
+    .replace(/\p{Cc}/gu, (control) => {
+      const code = control.charCodeAt(0);
+      return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "␡" : "\u{FFFD}";
+    })
+    .replace(/[\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, "\u{FFFD}");
 }

@@ -6,8 +6,15 @@ import {
   type GenerateOptions,
   type ModelOptions,
   SpecdecError,
+  type VerifierName,
 } from "../index.js";
 import { resolveGeneration, type ResolvedGeneration } from "../options.js";
+import {
+  defaultMaxDraftTokens,
+  defaultPolicyName,
+  grammar,
+  policyKinds,
+} from "../policy/policies.js";
 import { LoadingBar } from "./loading-bar.mjs";
 
 const number = { number: true, requiresArg: true } as const;
@@ -36,8 +43,16 @@ export const modelOptions = {
     describe: "Layers on the GPU; 0: none",
     defaultDescription: "all, if there is a GPU",
   },
-  "draft-gpu-layers": { ...number, describe: "The same for the draft" },
-  threads: { ...number, describe: "Threads on the processor", defaultDescription: "one a core" },
+  "draft-gpu-layers": {
+    ...number,
+    describe: "The same for the draft",
+    defaultDescription: "--gpu-layers",
+  },
+  threads: {
+    ...number,
+    describe: "Threads on the processor, exactly so many",
+    defaultDescription: "as many as are fastest",
+  },
   "draft-threads": {
     ...number,
     describe: "The same for the draft",
@@ -98,12 +113,17 @@ export const decodingOptions = {
   },
   stop: {
     ...string,
-    describe: "How long to draft: none, or fixed:K",
-    defaultDescription: "fixed:4 with a draft",
+    describe: "How long to draft: a stop rule, see below",
+    defaultDescription: `${defaultPolicyName(defaultMaxDraftTokens)} with a draft`,
+  },
+  "max-draft": {
+    ...number,
+    describe: "Tokens that a round drafts at most, 1 to 64",
+    defaultDescription: `${defaultMaxDraftTokens}, or the K of --stop`,
   },
   verifier: {
     ...string,
-    choices: ["greedy", "rejection", "match"] as const,
+    choices: ["greedy", "rejection", "block", "coupled", "match"] as const satisfies VerifierName[],
     describe: "How drafts are verified",
     defaultDescription: "greedy at temperature 0, else rejection",
   },
@@ -112,6 +132,17 @@ export const decodingOptions = {
 type Camel<T extends Record<string, Options>> = Partial<ArgumentsCamelCase<InferredOptionTypes<T>>>;
 export type ModelArguments = Camel<typeof modelOptions>;
 export type GenerationArguments = Camel<typeof samplingOptions & typeof decodingOptions>;
+
+/** What `--stop` takes, for the end of a help text. */
+export function stopRuleHelp(): string {
+  const width = Math.max(...policyKinds.map((kind) => grammar(kind).length));
+  const lines = policyKinds.map((kind) => {
+    const standard = kind.parameter?.default;
+    const fallback = standard === undefined ? "" : ` (${kind.parameter?.name ?? ""} = ${standard})`;
+    return `  ${grammar(kind).padEnd(width)}  ${kind.describe}${fallback}\n`;
+  });
+  return `Stop rules:\n${lines.join("")}`;
+}
 
 /** The same options, under a heading of the help. */
 export function grouped<T extends Record<string, Options>>(group: string, options: T): T {
@@ -127,26 +158,20 @@ function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
   };
 }
 
-/** The longest draft that the library can be asked to prepare for, and what it prepares for unasked. */
-const [maxDraftLimit, maxDraftDefault] = [64, 16];
+/** The longest draft that the library can be asked to prepare for. */
+const maxDraftLimit = 64;
 
-/** The K of "fixed:K". */
-function draftLength(stop: string | undefined): number {
-  return Number(/^fixed:(\d+)$/.exec(stop ?? "")?.[1] ?? 0);
+interface DraftingArguments {
+  stop?: string | undefined;
+  maxDraft?: number | undefined;
 }
 
 /** Throws ERR_INVALID_ARGUMENT if generating will: before the models, whose loading may take a minute. */
 export function checkGeneration(
   options: GenerateOptions,
-  args: { draft?: string | undefined; stop?: string | undefined },
+  args: DraftingArguments & { draft?: string | undefined },
 ): ResolvedGeneration {
   const { draft, stop } = args;
-  if (draftLength(stop) > maxDraftLimit) {
-    throw new SpecdecError(
-      "ERR_INVALID_ARGUMENT",
-      `K of --stop fixed:K must be 1 to ${maxDraftLimit}, but is ${draftLength(stop)}.`,
-    );
-  }
   if (draft === undefined && stop !== undefined && stop !== "none") {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
@@ -155,17 +180,20 @@ export function checkGeneration(
   }
   return resolveGeneration(options, {
     hasDraft: draft !== undefined,
-    maxDraft: maxDraftTokens(stop),
+    maxDraft: maxDraftTokens(args),
   });
 }
 
-/** Room for the draft that the stop rule asks for. */
-function maxDraftTokens(stop: string | undefined): number {
-  return Math.max(maxDraftDefault, draftLength(stop));
+/** As asked for, or room for the draft that the stop rule begins with. */
+function maxDraftTokens({ stop = "", maxDraft }: DraftingArguments): number {
+  const [name, parameter] = stop.split(":");
+  const counts = policyKinds.find((kind) => kind.name === name)?.parameter?.whole ?? false;
+  const length = counts ? Number(parameter) || 0 : 0;
+  return maxDraft ?? Math.min(Math.max(defaultMaxDraftTokens, length), maxDraftLimit);
 }
 
 export function toEngineOptions(
-  args: ModelArguments & { target: string; stop?: string | undefined },
+  args: ModelArguments & DraftingArguments & { target: string },
 ): EngineOptions {
   const model = (path: string, options: Omit<ModelOptions, "path">): ModelOptions => ({
     path,
@@ -178,13 +206,13 @@ export function toEngineOptions(
       draft: model(
         args.draft,
         given({
-          gpuLayers: args.draftGpuLayers,
+          gpuLayers: args.draftGpuLayers ?? gpuLayers,
           threads: args.draftThreads ?? threads,
           contextSize: args.draftContextSize ?? contextSize,
         }),
       ),
     }),
-    maxDraftTokens: maxDraftTokens(args.stop),
+    maxDraftTokens: maxDraftTokens(args),
   };
 }
 
@@ -199,7 +227,7 @@ export function toGenerateOptions(args: GenerationArguments): GenerateOptions {
     frequencyPenalty: args.frequencyPenalty,
     seed: args.seed,
     maxTokens: args.maxTokens,
-    stopRule: args.stop as GenerateOptions["stopRule"],
+    stopRule: args.stop,
     verifier: args.verifier,
   });
 }
@@ -240,17 +268,24 @@ function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
+/** What the library calls otherwise. */
+const otherNames: Record<string, string> = {
+  stopRule: "--stop",
+  maxDraftTokens: "--max-draft",
+};
+
 /** A message of the library with its options called as they are here. */
 export function inTermsOfOptions(message: string): string {
   const names = [
-    ...Object.keys({ ...modelOptions, ...samplingOptions, ...decodingOptions }).filter(
-      (name) => name !== "stop",
-    ),
-    "stop-rule",
-  ].map((name) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()));
+    ...Object.keys({ ...modelOptions, ...samplingOptions, ...decodingOptions })
+      .filter((name) => name !== "stop")
+      .map((name) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())),
+    ...Object.keys(otherNames),
+  ];
   const pattern = new RegExp(`\\b(?:(target|draft)\\.)?(${names.join("|")})\\b`, "g");
   return message.replace(pattern, (found, model: string | undefined, name: string) => {
-    if (name === "stopRule") return "--stop";
+    const other = otherNames[name];
+    if (other !== undefined) return other;
     if (model === undefined && !/[A-Z]/.test(name)) return found; // an ordinary word
     return `--${model === "draft" ? "draft-" : ""}${kebab(name)}`;
   });

@@ -84,6 +84,8 @@ export interface NativeSampling {
   presencePenalty: number;
   frequencyPenalty: number;
   penaltyWindow: number;
+  /** Of the draft's distribution alone. */
+  draftTopK: number;
   logitBias: (readonly [token: number, bias: number])[];
   seed: number;
 }

@@ -50,7 +50,7 @@ StopReason Session::extendDraft(const RoundOptions& options) {
         if (draft_->past() < length) {
             draft_->decode(std::span<const Token>(tokens_).subspan(draft_->past()), 1);
         }
-        Distribution q = distribution(*draft_, 0, length, settings_);
+        Distribution q = distribution(*draft_, 0, length, draftSettings_);
         DraftedToken drawn{};
         if (gate || options.details) {
             const Distribution seen = settings_.temperature == 0 ? distribution(*draft_, 0, length, view_) : q;

@@ -203,6 +203,14 @@ Distribution truncatedSoftmax(std::span<const float> logits, float highest, cons
 
 } // namespace
 
+SamplingSettings SamplingSettings::ofDraft() const {
+    SamplingSettings draft = *this;
+    if (draftTopK > 0) {
+        draft.topK = topK > 0 ? std::min(topK, draftTopK) : draftTopK;
+    }
+    return draft;
+}
+
 Distribution nextTokenDistribution(std::span<const float> logits, std::span<const Token> history,
                                    const SamplingSettings& settings) {
     std::vector<float> adjusted;

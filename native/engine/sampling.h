@@ -21,6 +21,13 @@ struct SamplingSettings {
     int penaltyWindow = 64;                         // tokens of the sequence's end that the penalties look at
     std::vector<std::pair<Token, float>> logitBias; // added; -infinity bans a token
 
+    // The draft alone draws from its k most probable tokens; 0: off. Any q leaves the text the target's,
+    // and a short one spares passes over a large vocabulary.
+    int draftTopK = 0;
+
+    // What the draft draws by.
+    SamplingSettings ofDraft() const;
+
     bool penalizes() const { return repeatPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0; }
     bool truncates() const { return topK > 0 || topP < 1 || minP > 0; }
 };

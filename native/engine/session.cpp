@@ -51,6 +51,7 @@ void Session::begin(std::vector<Token> prompt, SamplingSettings settings, uint64
     tokens_ = std::move(prompt);
     promptLength_ = static_cast<int>(tokens_.size());
     settings_ = std::move(settings);
+    draftSettings_ = settings_.ofDraft();
     view_ = settings_;
     if (view_.temperature == 0) {
         view_.temperature = 1;
@@ -72,6 +73,11 @@ int Session::prefill(int count) {
     if (draft_ && to <= draft_->size()) { // a prompt longer than the draft's context is decoded plainly
         draft_->decode(rest(*draft_), 0);
     }
+    for (Context* context : {&target_, draft_ ? &*draft_ : nullptr}) {
+        if (context != nullptr) {
+            context->takeDecodeMicros(); // a round's time is without the prompt's
+        }
+    }
     return end - to;
 }
 
@@ -81,7 +87,8 @@ Round Session::round(const RoundOptions& options) {
 }
 
 void Session::rollBack(int length) {
-    tokens_.resize(std::min(tokens_.size(), static_cast<size_t>(length)));
+    tokens_.resize(static_cast<size_t>(std::min(decided(), length)));
+    restart();
     settle();
 }
 

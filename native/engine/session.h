@@ -129,6 +129,7 @@ private:
     std::optional<Context> draft_;
     SessionOptions options_;
     SamplingSettings settings_;
+    SamplingSettings draftSettings_;
     SamplingSettings view_; // what DraftedToken looks at
     uint64_t seed_ = 0;
     Random random_{0};

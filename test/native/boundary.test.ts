@@ -28,6 +28,7 @@ const sampling: NativeSampling = {
   presencePenalty: 0,
   frequencyPenalty: 0,
   penaltyWindow: 64,
+  draftTopK: 0,
   logitBias: [],
   seed: 1,
 };

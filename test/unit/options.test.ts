@@ -65,6 +65,8 @@ test.each<[string, unknown]>([
   ["frequencyPenalty", NaN],
   ["penaltyWindow", -1],
   ["penaltyWindow", NaN],
+  ["draftTopK", -1],
+  ["draftTopK", 0.5],
   ["seed", -1],
   ["seed", 0.5],
   ["seed", NaN],

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { styleText } from "node:util";
 import type { CommandModule, InferredOptionTypes, Options } from "yargs";
 import type { GenerateOptions, OutputToken } from "../../index.js";
+import { defaultMaxDraftTokens, defaultPolicyName } from "../../policy/policies.js";
 import { compare, type Comparison, repeats, type Watch } from "../comparison.mjs";
 import { demoTarget, embedded } from "../demo-target.mjs";
 import { formatBytes, formatCount, formatPercent, formatTable } from "../format.mjs";
@@ -13,14 +14,16 @@ import {
   loadEngine,
   modelOptions,
   samplingOptions,
+  stopRuleHelp,
   toEngineOptions,
   toGenerateOptions,
 } from "../options.mjs";
 import { write, writeJson } from "../output.mjs";
-import { fastestThreads } from "../thread-count.mjs";
 
 const question =
   "There are 24 students in a class. Half of them are girls. How many boys are in the class?";
+
+const number = { number: true, requiresArg: true } as const;
 
 const options = {
   prompt: {
@@ -29,18 +32,22 @@ const options = {
     default: `<|user|>${question}<|assistant|>`,
     describe: "The prompt",
   },
-  "max-tokens": { ...decodingOptions["max-tokens"], default: 120, describe: "Tokens at most" },
+  "max-tokens": { ...number, default: 120, describe: "Tokens at most" },
   layers: {
-    number: true,
-    requiresArg: true,
+    ...number,
     default: 120,
     describe: "Idle layers of the target: they add nothing but cost; 0: none",
   },
-  stop: { ...decodingOptions.stop, default: "fixed:4", describe: "How long to draft: fixed:K" },
+  stop: {
+    string: true,
+    requiresArg: true,
+    default: defaultPolicyName(defaultMaxDraftTokens),
+    describe: "How long to draft: a stop rule, see below",
+  },
   verifier: decodingOptions.verifier,
-  temperature: { ...samplingOptions.temperature, default: 0, describe: "0: the likeliest tokens" },
+  temperature: { ...number, default: 0, describe: "0: the likeliest tokens" },
   seed: samplingOptions.seed,
-  threads: { ...modelOptions.threads, defaultDescription: "what is fastest without a draft" },
+  threads: modelOptions.threads,
   json: { boolean: true, describe: "Print one JSON object" },
 } as const satisfies Record<string, Options>;
 
@@ -54,31 +61,31 @@ export const demoCommand: CommandModule<object, Arguments> = {
       .options(options)
       .example("$0 demo", "")
       .example('$0 demo --prompt "def add(a, b):" --stop fixed:6', "")
-      .example("$0 demo --temperature 1 --seed 7 --verifier match", ""),
+      .example("$0 demo --temperature 1 --seed 7 --verifier coupled", "")
+      .epilogue(stopRuleHelp()),
   handler: (args) =>
     interruptible(async (signal) => {
       const given = toGenerateOptions(args);
       const { sampling } = checkGeneration(given, { draft: embedded.draft, stop: args.stop });
       const generateOptions = { ...given, seed: sampling.seed, signal };
       const target = await demoTarget(args.layers);
-      const threads = args.threads ?? (await fastestThreads(target, signal));
-      // The draft is too small to be shared out: at two threads it waits longer than it works.
-      const draft = { draft: embedded.draft, draftThreads: 1 };
-      const engineOptions = toEngineOptions({ target, ...draft, stop: args.stop, threads });
+      const { stop, threads } = args;
+      const engineOptions = toEngineOptions({ target, draft: embedded.draft, stop, threads });
       await using engine = await loadEngine(engineOptions, signal);
-      if (!args.json) await write(introduction(args, target, threads));
+      if (!args.json) await write(introduction(args, target));
       const watch = args.json ? () => Promise.resolve() : streamer();
       const comparison = await compare(engine, args.prompt, generateOptions, watch);
       if (args.json) {
-        const models = { target, draft: embedded.draft, idleLayers: args.layers, threads };
-        await writeJson({ ...models, prompt: args.prompt, ...comparison });
+        const { layers: idleLayers, prompt } = args;
+        const models = { target, draft: embedded.draft, idleLayers, threads: threads ?? null };
+        await writeJson({ ...models, prompt, ...comparison });
       } else {
         await write(`${table(comparison)}\n${verdict(comparison, generateOptions)}\n`);
       }
     }),
 };
 
-function introduction({ layers, prompt }: Arguments, target: string, threads: number): string {
+function introduction({ layers, prompt, threads }: Arguments, target: string): string {
   const describe = (path: string): string => {
     const { parameters } = readGgufFile(path);
     return `${formatCount(parameters)} parameters, ${formatBytes(statSync(path).size)}`;
@@ -89,8 +96,9 @@ function introduction({ layers, prompt }: Arguments, target: string, threads: nu
       : `        Of these, the embedded target has ${describe(embedded.target)}. The rest are ${layers} idle
         layers: they add nothing to the output and cost what a layer costs. They give the small
         target the price of a large one, which is what a draft saves.\n`;
-  const on = threads === 1 ? "1 thread" : `${threads} threads`;
-  return `Target: ${describe(target)}, on ${on}\n${idle}Draft:  ${describe(embedded.draft)}
+  const on =
+    threads === undefined ? "" : `, on ${threads === 1 ? "1 thread" : `${threads} threads`}`;
+  return `Target: ${describe(target)}${on}\n${idle}Draft:  ${describe(embedded.draft)}
         Both are toys, fast to try: they write like a schoolbook and cannot calculate.
 Prompt: ${prompt}\n\n`;
 }
@@ -136,6 +144,9 @@ function table({ plain, speculative, speedup }: Comparison): string {
   )}\nSpeeds are medians of ${repeats} runs each, by turns, without the prompt.`;
 }
 
+const promise =
+  "With --verifier coupled they are the same, but where rounding decides a near tie of two tokens.";
+
 function verdict(
   { identical }: Comparison,
   { temperature, verifier, seed }: GenerateOptions,
@@ -147,7 +158,13 @@ function verdict(
   }
   const repeat = `Seed: ${String(seed)}.`;
   if (identical) return `The two texts are identical. ${repeat}`;
-  return verifier === "match"
-    ? `The two texts differ: batches of different sizes round differently. ${repeat}`
-    : `The two texts differ: they are two draws from the same distribution, the target's. With --verifier match they are the same but for rounding. ${repeat}`;
+  const rounding = "batches of different sizes round differently";
+  switch (verifier) {
+    case "coupled":
+      return `The two texts differ: at a near tie of two tokens, ${rounding}. ${repeat}`;
+    case "match":
+      return `The two texts differ: they are drawn with the same numbers, but ${rounding}. ${promise} ${repeat}`;
+    default:
+      return `The two texts differ: they are two draws from the same distribution, the target's. ${promise} ${repeat}`;
+  }
 }

@@ -2,9 +2,13 @@ import type { CommandModule, InferredOptionTypes, Options } from "yargs";
 import {
   type Engine,
   type GenerateOptions,
+  type GenerationChunk,
   type GenerationResult,
+  type GenerationStats,
   SpecdecError,
 } from "../../index.js";
+import { Explanation } from "../explanation.mjs";
+import { formatFigures } from "../figures.mjs";
 import { formatSummary } from "../format.mjs";
 import { interruptible } from "../interruption.mjs";
 import {
@@ -14,6 +18,7 @@ import {
   loadEngine,
   modelOptions,
   samplingOptions,
+  stopRuleHelp,
   toEngineOptions,
   toGenerateOptions,
 } from "../options.mjs";
@@ -47,6 +52,16 @@ const outputOptions = {
     implies: "json",
     describe: "With --json: ln of each token's probability under the target",
   },
+  details: {
+    boolean: true,
+    implies: "json",
+    describe: "With --json: what each round drafted, with probabilities",
+  },
+  explain: {
+    boolean: true,
+    conflicts: "json",
+    describe: "Show each round instead of the text: what was drafted, what was accepted, and why",
+  },
 } as const satisfies Record<string, Options>;
 
 const options = {
@@ -75,55 +90,100 @@ export const generateCommand: CommandModule<object, Arguments> = {
         "draft-context-size": "draft",
         "draft-gpu-layers": "draft",
         "draft-threads": "draft",
+        "max-draft": "draft",
       })
       .example('$0 generate --target T.gguf --draft D.gguf --prompt "Once upon a time"', "")
       .example("git diff | $0 generate --target T.gguf --max-tokens 200 -", "")
       .example(
         "$0 generate --target T.gguf --file prompt.txt --temperature 0.8 --seed 7 --json",
         "",
-      ),
+      )
+      .example('$0 generate --target T.gguf --draft D.gguf --prompt "1, 2, 3" --explain', "")
+      .epilogue(stopRuleHelp()),
   handler: async (args) => {
     const prompt = await readPrompt(args);
     const generateOptions: GenerateOptions = {
       ...toGenerateOptions(args),
       parseSpecial: args.parseSpecial,
       logprobs: args.logprobs ?? false,
+      details: (args.details ?? false) || (args.explain ?? false),
       ...(args.stopString && { stop: args.stopString }),
     };
     checkGeneration(generateOptions, args);
     await interruptible(async (signal) => {
       await using engine = await loadEngine(toEngineOptions(args), signal);
-      const print = args.json ? printJson : printText;
-      await print(engine, prompt, { ...generateOptions, signal });
+      const options = { ...generateOptions, signal };
+      if (args.json) await printJson(engine, prompt, options);
+      else await print(engine, prompt, options, args.explain ? explaining(engine) : writing());
     });
   },
 };
 
-async function printText(engine: Engine, prompt: string, options: GenerateOptions): Promise<void> {
+/** What a generation looks like as it comes: texts to be written to stdout. */
+interface Display {
+  start: string;
+  add(chunk: GenerationChunk): string;
+  end(result: GenerationResult): string;
+  /** What people alone are told, on stderr. */
+  summary(stats: GenerationStats): string;
+}
+
+/** The text, followed by a newline for people alone. */
+function writing(): Display {
+  let last = "\n";
+  return {
+    start: "",
+    add: ({ text }) => {
+      last = text.at(-1) ?? last;
+      return text;
+    },
+    end: () => (process.stdout.isTTY && last !== "\n" ? "\n" : ""),
+    summary: formatSummary,
+  };
+}
+
+/** The rounds. */
+function explaining(engine: Engine): Display {
+  const { isTTY, columns } = process.stdout;
+  const explanation = new Explanation(engine, {
+    width: isTTY ? columns : Infinity,
+    colours: isTTY && process.stdout.hasColors(),
+  });
+  return {
+    start: explanation.legend(),
+    add: (chunk) => explanation.add(chunk),
+    end: ({ tokens }) => explanation.rest(tokens),
+    summary: (stats) => `${formatFigures(stats)}${formatSummary(stats)}`,
+  };
+}
+
+async function print(
+  engine: Engine,
+  prompt: string,
+  options: GenerateOptions,
+  display: Display,
+): Promise<void> {
+  const finish = async (result: GenerationResult): Promise<void> => {
+    await write(display.end(result));
+    if (process.stderr.isTTY) process.stderr.write(`${display.summary(result.stats)}\n`);
+  };
   const chunks = engine.stream(prompt, options);
-  let text = "";
   try {
+    await write(display.start);
     for (;;) {
       const next = await chunks.next();
       if (next.done) {
-        summarize(next.value, text);
+        await finish(next.value);
         return;
       }
-      text += next.value.text;
-      await write(next.value.text);
+      await write(display.add(next.value));
     }
   } catch (error) {
-    if (SpecdecError.isInstance(error) && error.partial) summarize(error.partial, text);
+    if (SpecdecError.isInstance(error) && error.partial) await finish(error.partial);
     throw error;
   } finally {
     await chunks.return(undefined as never);
   }
-}
-
-/** What belongs after the text, for people alone. */
-function summarize({ stats }: GenerationResult, text: string): void {
-  if (process.stdout.isTTY && text !== "" && !text.endsWith("\n")) process.stdout.write("\n");
-  if (process.stderr.isTTY) process.stderr.write(`${formatSummary(stats)}\n`);
 }
 
 async function printJson(engine: Engine, prompt: string, options: GenerateOptions): Promise<void> {
