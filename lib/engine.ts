@@ -1,4 +1,8 @@
 import { throwIfAborted } from "./abort";
+import { calibrationFile, readCalibration } from "./cost/calibration-cache";
+import { CostModel } from "./cost/cost-model";
+import { guessCosts } from "./cost/cost-table";
+import { type Identity, identify } from "./cost/machine";
 import { SpecdecError } from "./errors";
 import { Generation, type GenerationChunk, type GenerationResult } from "./generation";
 import { cacheSizeBytes, checkMemory } from "./memory";
@@ -54,6 +58,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     models.push(target);
     const draft = resolved.draft && (await load("draft", resolved.draft));
     if (draft) models.push(draft);
+    const pair = draft && (await describePair(resolved, target, draft));
+    const costs = await startCosts(pair, target, draft, resolved.maxDraft);
     const session = await openSession(resolved, target, draft);
     return new Engine(
       session,
@@ -61,6 +67,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       draft,
       contextSize(resolved.target, target),
       resolved.maxDraft,
+      costs,
+      pair,
     );
   } catch (error) {
     for (const model of models) model.dispose();
@@ -68,14 +76,55 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function contextSize(options: ResolvedModel, model: Model): number {
+/** Tokens of a model's context: as asked for, or as trained within bounds. */
+export function contextSize(options: ResolvedModel, model: Model): number {
   return options.contextSize ?? Math.min(model.info.trainedContextSize, defaultContextSize);
 }
 
-async function openSession(
-  options: ResolvedEngine,
+/** What calibrating needs to know of an engine with a draft. */
+interface Pair {
+  identity: Identity;
+  /** Tokens that both contexts hold. */
+  contextSize: number;
+  maxDraft: number;
+}
+
+async function describePair(
+  { target: targetOptions, draft: draftOptions, maxDraft }: ResolvedEngine,
+  target: Model,
+  draft: Model,
+): Promise<Pair | undefined> {
+  if (draftOptions === undefined) return undefined;
+  return {
+    identity: await identify(
+      { options: targetOptions, model: target },
+      { options: draftOptions, model: draft },
+    ),
+    contextSize: Math.min(contextSize(targetOptions, target), contextSize(draftOptions, draft)),
+    maxDraft,
+  };
+}
+
+/** From a calibration if there is one, also an old one: rounds refine it as they do a guess. */
+async function startCosts(
+  pair: Pair | undefined,
   target: Model,
   draft: Model | undefined,
+  maxDraft: number,
+): Promise<CostModel> {
+  const calibration =
+    pair && (await readCalibration(calibrationFile(pair.identity), pair.identity));
+  if (calibration) return new CostModel(calibration.costs, true, maxDraft);
+  const sizes = { targetBytes: target.info.sizeBytes, draftBytes: draft?.info.sizeBytes ?? 0 };
+  return new CostModel(guessCosts(sizes, maxDraft), false, maxDraft);
+}
+
+/** walks: whether walks will be asked for. */
+export async function openSession(
+  options: Pick<ResolvedEngine, "target" | "draft" | "maxDraft">,
+  target: Model,
+  draft: Model | undefined,
+  walks = false,
 ): Promise<NativeSession> {
   const context = (given: ResolvedModel, model: Model) => ({
     contextSize: contextSize(given, model),
@@ -101,6 +150,7 @@ async function openSession(
         targetContext: targetContext satisfies NativeContextOptions,
         ...(draft && draftContext && { draft: draft.native, draftContext }),
         maxDraft: options.maxDraft,
+        walks,
       }),
   );
   await callAsync(() => session.open());
@@ -120,7 +170,8 @@ export class Engine {
   readonly #policies = new Map<string, Policy>();
   readonly #turnstile = new Turnstile();
   readonly #disposal = new AbortController();
-  #current: Generation | undefined;
+  readonly #costs: CostModel;
+  #current: { idle(): Promise<void> } | undefined;
   #disposed: Promise<void> | undefined;
 
   /** @internal */
@@ -130,12 +181,16 @@ export class Engine {
     draft: Model | undefined,
     contextSize: number,
     maxDraft: number,
+    costs: CostModel,
+    /** @internal None without a draft. */
+    readonly pair: Pair | undefined,
   ) {
     this.#session = session;
     this.#target = target;
     this.#draft = draft;
     this.#contextSize = contextSize;
     this.#maxDraft = maxDraft;
+    this.#costs = costs;
   }
 
   /** Tokens that the target's context holds, prompt and output together. */
@@ -182,23 +237,22 @@ export class Engine {
       maxDraft: this.#maxDraft,
     });
     const tokens = this.#promptTokens(prompt, resolved.parseSpecial);
-    const signal = AbortSignal.any([
-      this.#disposal.signal,
-      ...(options.signal ? [options.signal] : []),
-    ]);
+    const signal = this.#endedBy(options.signal);
     const leave = await this.#turnstile.enter(signal);
     try {
-      this.#current = new Generation(
+      const generation = new Generation(
         this.#session,
         this.#target,
         { contextSize: this.#contextSize, maxDraft: this.#maxDraft },
         tokens,
         typeof resolved.policy === "string" ? this.#namedPolicy(resolved.policy) : resolved.policy,
+        this.#costs,
         resolved,
         signal,
       );
-      yield* this.#current.run();
-      return this.#current.result;
+      this.#current = generation;
+      yield* generation.run();
+      return generation.result;
     } finally {
       leave();
     }
@@ -215,6 +269,33 @@ export class Engine {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+
+  /**
+   * Has `work` use the session when it is its turn, as a generation does.
+   * @internal
+   */
+  async withSession<T>(
+    work: (session: NativeSession, signal: AbortSignal) => Promise<T>,
+    givenSignal: AbortSignal | undefined,
+  ): Promise<T> {
+    const signal = this.#endedBy(givenSignal);
+    const leave = await this.#turnstile.enter(signal);
+    try {
+      const pending = work(this.#session, signal);
+      const ended = pending.then(
+        () => undefined,
+        () => undefined,
+      );
+      this.#current = { idle: () => ended };
+      return await pending;
+    } finally {
+      leave();
+    }
+  }
+
+  #endedBy(signal: AbortSignal | undefined): AbortSignal {
+    return AbortSignal.any([this.#disposal.signal, ...(signal ? [signal] : [])]);
   }
 
   #promptTokens(prompt: Prompt, parseSpecial: boolean): Int32Array {

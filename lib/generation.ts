@@ -1,7 +1,13 @@
 import { whileListening } from "./abort";
+import type { CostModel } from "./cost/cost-model";
 import { SpecdecError } from "./errors";
 import type { Model } from "./model";
-import type { NativeRound, NativeRoundOptions, NativeSession } from "./native/binding";
+import type {
+  NativeRound,
+  NativeRoundOptions,
+  NativeSession,
+  NativeStopRule,
+} from "./native/binding";
 import { call, callAsync } from "./native/call";
 import type { ResolvedGeneration } from "./options";
 import { draftedTokens, nextRule } from "./policy/native-rule";
@@ -56,6 +62,7 @@ export class Generation {
     private readonly limits: { contextSize: number; maxDraft: number },
     private readonly prompt: Int32Array,
     private readonly policy: Policy,
+    private readonly costs: CostModel,
     private readonly options: ResolvedGeneration,
     private readonly signal: AbortSignal,
   ) {}
@@ -82,11 +89,15 @@ export class Generation {
     const assembler = new TextAssembler(this.options.stop);
     while (this.#finishReason === undefined) {
       const start = performance.now();
-      const round = await this.#round();
+      const rule = this.#nextRule();
+      const before = this.#length;
+      const round = await this.#round(rule);
       const { released, taken, stopped } = assembler.push(this.#rawTokens(round));
       this.#finishReason = this.#take(round, taken, stopped);
       if (this.#finishReason !== undefined) released.push(...assembler.flush());
       const info = this.#observe(round, taken);
+      // A policy that drops what was drafted has verified fewer rows than the round says.
+      if (!this.policy.submits) this.costs.observe(info, before, draftPasses(round, rule));
       const chunk = {
         text: released.map((token) => token.text).join(""),
         tokens: released,
@@ -102,10 +113,20 @@ export class Generation {
     return this.options.details || this.policy.needsDetails === true;
   }
 
+  /** Tokens of the prompt and of the output. */
+  get #length(): number {
+    return this.prompt.length + this.#tokens.length;
+  }
+
+  #nextRule(): NativeStopRule {
+    const prices = this.costs.prices(this.#length);
+    return nextRule(this.policy, this.limits.maxDraft, { prices });
+  }
+
   /** One native call, unless the policy wants to be asked after every token. */
-  async #round(): Promise<NativeRound> {
+  async #round(rule: NativeStopRule): Promise<NativeRound> {
     const options: NativeRoundOptions = {
-      rule: nextRule(this.policy, this.limits.maxDraft),
+      rule,
       verifier: this.options.verifier,
       room: this.options.maxTokens - this.#tokens.length,
       logProbabilities: this.options.logprobs,
@@ -187,7 +208,7 @@ export class Generation {
   #take(round: NativeRound, taken: number, stopped: boolean): FinishReason | undefined {
     this.#tokens.push(...round.tokens.subarray(0, taken));
     this.#logprobs.push(...round.logProbabilities.subarray(0, taken));
-    const length = this.prompt.length + this.#tokens.length;
+    const length = this.#length;
     if (taken < round.tokens.length) {
       call(() => {
         this.session.rollBack(length);
@@ -210,4 +231,9 @@ export class Generation {
       stats: this.#stats.finish(),
     };
   }
+}
+
+/** A gate before the draw has cost the pass whose token was then not drawn. */
+function draftPasses({ drafted, stopReason }: NativeRound, { gate }: NativeStopRule): number {
+  return drafted + (stopReason === "gate" && gate?.afterDraw === false ? 1 : 0);
 }

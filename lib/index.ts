@@ -1,3 +1,8 @@
+export { calibrate, type CalibrationResult } from "./cost/calibrate";
+export type { Calibration } from "./cost/calibration-cache";
+export type { LengthCosts, Timing } from "./cost/cost-table";
+export type { Identity, ModelIdentity } from "./cost/machine";
+export type { Prices } from "./cost/prices";
 export { createEngine, devices, Engine, type Prompt } from "./engine";
 export { type ErrorCode, SpecdecError } from "./errors";
 export type { FinishReason, GenerationChunk, GenerationResult } from "./generation";
@@ -5,12 +10,30 @@ export { deepen, quantize, type QuantizationType } from "./model-file";
 export type { Device, StopReason } from "./native/binding";
 export type {
   CacheType,
+  CalibrateOptions,
   EngineOptions,
   GenerateOptions,
   ModelOptions,
   SamplingOptions,
+  TraceOptions,
+  TracePlan,
+  TraceProgress,
   VerifierName,
 } from "./options";
-export type { DraftedToken, Estimate, Gate, Policy, RoundInfo, StopRule } from "./policy/policy";
+export type {
+  DraftedToken,
+  Estimate,
+  Gate,
+  Policy,
+  RoundContext,
+  RoundInfo,
+  StopRule,
+} from "./policy/policy";
+export type { Figure } from "./replay/bootstrap";
+export { replay, type ReplayOptions, type ReplayResult, type SweepReport } from "./replay/replay";
+export type { RuleReport } from "./replay/report";
 export type { GenerationStats } from "./stats";
 export type { OutputToken, TokenOrigin } from "./text-assembler";
+export type { TraceHeader, TraceMode, TraceRecord } from "./trace/format";
+export { readTrace, readTraceHeader, type ReadTraceOptions } from "./trace/reader";
+export { trace, type TraceResult } from "./trace/trace";

@@ -23,6 +23,7 @@ Napi::Object describe(Napi::Env env, const Model& model) {
     set("parameters", static_cast<double>(llama_model_n_params(model.get())));
     set("cacheWidthK", static_cast<double>(model.cacheWidthK()));
     set("cacheWidthV", static_cast<double>(model.cacheWidthV()));
+    set("stateWidth", llama_model_n_embd_out(model.get()));
     set("sizeBytes", static_cast<double>(llama_model_size(model.get())));
     return info;
 }

@@ -79,6 +79,7 @@ RoundOptions roundOptions(const Napi::Object& object) {
     options.room = intProperty(object, "room");
     options.logProbabilities = boolProperty(object, "logProbabilities");
     options.details = boolProperty(object, "details");
+    options.states = object.Get("states").ToBoolean();
     options.verifier = findVerifier(stringProperty(object, "verifier"));
     if (options.verifier == nullptr) {
         throw makeError(object.Env(), "ERR_INVALID_ARGUMENT", "The native call knows no such verifier.");
@@ -86,8 +87,17 @@ RoundOptions roundOptions(const Napi::Object& object) {
     return options;
 }
 
-Napi::Float64Array toFloat64Array(Napi::Env env, const std::vector<double>& numbers) {
-    Napi::Float64Array array = Napi::Float64Array::New(env, numbers.size());
+WalkOptions walkOptions(const Napi::Object& object) {
+    WalkOptions options;
+    options.kind = boolProperty(object, "coupled") ? WalkKind::coupled : WalkKind::independent;
+    options.from = intProperty(object, "from");
+    options.count = intProperty(object, "count");
+    options.states = boolProperty(object, "states");
+    return options;
+}
+
+template <typename Array, typename Number> Array toArray(Napi::Env env, const std::vector<Number>& numbers) {
+    Array array = Array::New(env, numbers.size());
     std::copy(numbers.begin(), numbers.end(), array.Data());
     return array;
 }
@@ -99,7 +109,7 @@ Napi::Float64Array toRows(Napi::Env env, const std::vector<DraftedToken>& draft)
         rows.insert(rows.end(), {static_cast<double>(token.token), token.q, token.shape.mode, token.shape.margin,
                                  token.shape.entropy, token.p, token.acceptance});
     }
-    return toFloat64Array(env, rows);
+    return toArray<Napi::Float64Array>(env, rows);
 }
 
 Napi::Value toObject(Napi::Env env, const Round& round) {
@@ -109,7 +119,8 @@ Napi::Value toObject(Napi::Env env, const Round& round) {
     object.Set("ended", Napi::Boolean::New(env, round.ended));
     object.Set("stopReason", nameOf(round.stopReason));
     object.Set("draft", toRows(env, round.draft));
-    object.Set("logProbabilities", toFloat64Array(env, round.logProbabilities));
+    object.Set("states", toArray<Napi::Uint16Array>(env, round.states));
+    object.Set("logProbabilities", toArray<Napi::Float64Array>(env, round.logProbabilities));
     set("drafted", round.drafted);
     set("accepted", round.accepted);
     set("draftMicros", round.draftMicros);
@@ -129,6 +140,8 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                            InstanceMethod("round", &SessionWrap::round),
                            InstanceMethod("draft", &SessionWrap::draft),
                            InstanceMethod("verify", &SessionWrap::verify),
+                           InstanceMethod("walk", &SessionWrap::walk),
+                           InstanceMethod("statesOf", &SessionWrap::statesOf),
                            InstanceMethod("rollBack", &SessionWrap::rollBack),
                            InstanceMethod("state", &SessionWrap::state),
                            InstanceMethod("abort", &SessionWrap::abort),
@@ -146,6 +159,7 @@ SessionWrap::SessionWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sess
         options_.draft = contextOptions(objectProperty(options, "draftContext"));
     }
     options_.maxDraft = intProperty(options, "maxDraft");
+    options_.walks = options.Get("walks").ToBoolean();
 }
 
 template <typename T>
@@ -175,16 +189,20 @@ Napi::Value SessionWrap::open(const Napi::CallbackInfo& info) {
         });
 }
 
-void SessionWrap::begin(const Napi::CallbackInfo& info) {
-    Session& session = idle(info.Env());
-    std::vector<Token> prompt = tokensArgument(info, 0);
-    for (const Token token : prompt) {
+void SessionWrap::checkTokens(Napi::Env env, const std::vector<Token>& tokens) const {
+    for (const Token token : tokens) {
         if (!target_->vocabulary().contains(token)) {
-            throw makeError(info.Env(), "ERR_INVALID_ARGUMENT",
+            throw makeError(env, "ERR_INVALID_ARGUMENT",
                             "The prompt has the token " + std::to_string(token) + ", but the vocabulary has " +
                                 std::to_string(target_->vocabulary().size()) + ".");
         }
     }
+}
+
+void SessionWrap::begin(const Napi::CallbackInfo& info) {
+    Session& session = idle(info.Env());
+    std::vector<Token> prompt = tokensArgument(info, 0);
+    checkTokens(info.Env(), prompt);
     const SamplingSettings settings = samplingSettings(objectArgument(info, 1));
     for (const auto& [token, bias] : settings.logitBias) {
         if (!target_->vocabulary().contains(token)) {
@@ -231,6 +249,30 @@ Napi::Value SessionWrap::verify(const Napi::CallbackInfo& info) {
     const int submitted = intArgument(info, 1);
     return run<Round>(
         info, [&session, options, submitted] { return session.verify(options, submitted); }, toObject);
+}
+
+Napi::Value SessionWrap::walk(const Napi::CallbackInfo& info) {
+    Session& session = idle(info.Env());
+    const WalkOptions options = walkOptions(objectArgument(info, 0));
+    return run<Walk>(
+        info, [&session, options] { return session.walk(options); },
+        [](Napi::Env env, const Walk& walk) -> Napi::Value {
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("lengths", toArray<Napi::Uint8Array>(env, walk.lengths));
+            object.Set("draft", toRows(env, walk.draft));
+            object.Set("states", toArray<Napi::Uint16Array>(env, walk.states));
+            object.Set("replaced", toArray<Napi::Uint8Array>(env, walk.replaced));
+            return object;
+        });
+}
+
+Napi::Value SessionWrap::statesOf(const Napi::CallbackInfo& info) {
+    Session& session = idle(info.Env());
+    const std::vector<Token> tokens = tokensArgument(info, 0);
+    checkTokens(info.Env(), tokens);
+    return run<States>(
+        info, [&session, tokens] { return session.statesOf(tokens); },
+        [](Napi::Env env, const States& states) -> Napi::Value { return toArray<Napi::Uint16Array>(env, states); });
 }
 
 void SessionWrap::rollBack(const Napi::CallbackInfo& info) {

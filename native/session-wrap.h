@@ -24,6 +24,8 @@ private:
     Napi::Value round(const Napi::CallbackInfo& info);
     Napi::Value draft(const Napi::CallbackInfo& info);
     Napi::Value verify(const Napi::CallbackInfo& info);
+    Napi::Value walk(const Napi::CallbackInfo& info);
+    Napi::Value statesOf(const Napi::CallbackInfo& info);
     void rollBack(const Napi::CallbackInfo& info);
     Napi::Value state(const Napi::CallbackInfo& info);
     void abort(const Napi::CallbackInfo& info);
@@ -31,6 +33,7 @@ private:
 
     Session& idle(Napi::Env env);
     void checkIdle(Napi::Env env) const;
+    void checkTokens(Napi::Env env, const std::vector<Token>& tokens) const;
 
     // Runs `work` off the JavaScript thread, with the session marked busy meanwhile.
     template <typename T>

@@ -2,11 +2,14 @@
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { buildCommand } from "./commands/build.mjs";
+import { calibrateCommand } from "./commands/calibrate.mjs";
 import { deepenCommand } from "./commands/deepen.mjs";
 import { demoCommand } from "./commands/demo.mjs";
 import { generateCommand } from "./commands/generate.mjs";
 import { inspectCommand } from "./commands/inspect.mjs";
 import { quantizeCommand } from "./commands/quantize.mjs";
+import { replayCommand } from "./commands/replay.mjs";
+import { traceCommand } from "./commands/trace.mjs";
 import { report, rethrow } from "./failure.mjs";
 import { checkValues } from "./options.mjs";
 import { version } from "./package.mjs";
@@ -21,6 +24,9 @@ const parser = yargs(hideBin(process.argv))
   .command(inspectCommand)
   .command(quantizeCommand)
   .command(deepenCommand)
+  .command(calibrateCommand)
+  .command(replayCommand)
+  .command(traceCommand)
   .command(buildCommand)
   .demandCommand(1, "Give a command.")
   .strict()

@@ -15,7 +15,7 @@ import {
   grammar,
   policyKinds,
 } from "../policy/policies.js";
-import { LoadingBar } from "./loading-bar.mjs";
+import { ProgressBar } from "./progress-bar.mjs";
 
 const number = { number: true, requiresArg: true } as const;
 const string = { string: true, requiresArg: true } as const;
@@ -234,13 +234,13 @@ export function toGenerateOptions(args: GenerationArguments): GenerateOptions {
 
 /** Loads the models, with a progress bar if it takes long. */
 export async function loadEngine(options: EngineOptions, signal: AbortSignal): Promise<Engine> {
-  const bar = new LoadingBar();
+  const bar = new ProgressBar();
   try {
     return await createEngine({
       ...options,
       signal,
-      onLoadProgress: (progress) => {
-        bar.update(progress);
+      onLoadProgress: ({ model, fraction }) => {
+        bar.update(`Loading the ${model}`, fraction);
       },
     });
   } finally {
@@ -250,7 +250,7 @@ export async function loadEngine(options: EngineOptions, signal: AbortSignal): P
 
 /** Throws for what yargs lets pass: no number for a number, and one value twice, which makes an array. */
 export function checkValues(args: Record<string, unknown>): true {
-  const many = ["_", "--", "stop-string", "stopString", "files"];
+  const many = ["_", "--", "stop-string", "stopString", "files", "rule", "sweep"];
   const repeated = Object.keys(args).find(
     (name) => Array.isArray(args[name]) && !many.includes(name),
   );
@@ -272,6 +272,7 @@ function kebab(name: string): string {
 const otherNames: Record<string, string> = {
   stopRule: "--stop",
   maxDraftTokens: "--max-draft",
+  maxAgeDays: "--max-age",
 };
 
 /** A message of the library with its options called as they are here. */

@@ -15,8 +15,9 @@ export function verifyMicros(prices: Prices, K: number): number {
   const known = list[K];
   if (known !== undefined) return known;
   const last = list.length - 1;
-  const slope = last > 0 ? (list[last]! - list[0]!) / last : 0;
-  return list[last]! + Math.max(0, slope) * (K - last);
+  const [first = NaN, longest = NaN] = [list[0], list[last]];
+  const slope = last > 0 ? (longest - first) / last : 0;
+  return longest + Math.max(0, slope) * (K - last);
 }
 
 /** Built-in price lists, by name. */

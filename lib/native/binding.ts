@@ -44,6 +44,8 @@ export interface ModelInfo {
   /** Numbers that one token keeps in the K cache and in the V cache, over all layers. */
   cacheWidthK: number;
   cacheWidthV: number;
+  /** Numbers of a hidden state after the final norm. */
+  stateWidth: number;
 }
 
 export interface NativeModel {
@@ -73,6 +75,8 @@ export interface NativeSessionOptions {
   draftContext?: NativeContextOptions;
   /** The longest draft a round may have. */
   maxDraft: number;
+  /** Whether walks will be asked for. */
+  walks?: boolean;
 }
 
 export interface NativeSampling {
@@ -122,6 +126,8 @@ export interface NativeRoundOptions {
   logProbabilities: boolean;
   /** Fill `draft`. */
   details: boolean;
+  /** Fill `states`. */
+  states?: boolean;
 }
 
 /** Columns of a row of `draft`: token, q, mode, margin, entropy, p, acceptance. */
@@ -137,12 +143,35 @@ export interface NativeRound {
   stopReason: StopReason;
   /** A row for each drafted token; empty unless asked for. */
   draft: Float64Array;
+  /** The draft's hidden states before its first token and after each, in half precision; empty unless asked for. */
+  states: Uint16Array;
   draftMicros: number;
   verifyMicros: number;
   /** Of both, inside llama.cpp. */
   decodeMicros: number;
   /** Of `tokens`, under the target at temperature 1; empty unless asked for. */
   logProbabilities: Float64Array;
+}
+
+export interface NativeWalkOptions {
+  /** Drafts coupled to the text, or one token drawn from q at each position, which knows nothing of it. */
+  coupled: boolean;
+  /** Positions from…from + count - 1 of the text after the prompt; as many as maxDraft at a time. */
+  from: number;
+  count: number;
+  /** Fill `states`; of coupled walks. */
+  states: boolean;
+}
+
+export interface NativeWalk {
+  /** Rows of each position. */
+  lengths: Uint8Array;
+  /** All rows, as in NativeRound. */
+  draft: Float64Array;
+  /** For each position with rows: the state before the first, then after each. */
+  states: Uint16Array;
+  /** Of walks that are not coupled: whether the mixed sequence has the drafted token there. */
+  replaced: Uint8Array;
 }
 
 /** One call at a time: while a promise is pending, all but abort() throw ERR_BUSY. */
@@ -158,6 +187,10 @@ export interface NativeSession {
   draft(options: NativeRoundOptions): Promise<{ stopReason: StopReason; draft: Float64Array }>;
   /** Verifies the first `submitted` drafted tokens. */
   verify(options: NativeRoundOptions, submitted: number): Promise<NativeRound>;
+  /** In a session opened for walks: drafts beside what was decided after the prompt (lib/trace/format.ts), which stays as it is. */
+  walk(options: NativeWalkOptions): Promise<NativeWalk>;
+  /** In such a session: the draft's states after the prompt's last token and after each of the tokens that follow it. */
+  statesOf(tokens: Int32Array): Promise<Uint16Array>;
   rollBack(length: number): void;
   state(): { tokens: Int32Array; targetPast: number; draftPast: number };
   /** Makes the pending call end with ERR_ABORTED. */

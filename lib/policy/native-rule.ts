@@ -1,10 +1,10 @@
 import { SpecdecError } from "../errors";
 import { draftColumns, type NativeStopRule } from "../native/binding";
-import type { DraftedToken, Gate, Policy } from "./policy";
+import type { DraftedToken, Gate, Policy, RoundContext } from "./policy";
 
 /** The rule that a policy gives for the next round, in the addon's form. A user's policy may be wrong. */
-export function nextRule(policy: Policy, maxDraft: number): NativeStopRule {
-  const { length, gate } = policy.next();
+export function nextRule(policy: Policy, maxDraft: number, context: RoundContext): NativeStopRule {
+  const { length, gate } = policy.next(context);
   if (!Number.isInteger(length) || length < 0) {
     throw invalidRule(policy, `length must be a whole number, 0 to ${maxDraft}, but is ${length}`);
   }

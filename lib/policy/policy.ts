@@ -1,3 +1,4 @@
+import type { Prices } from "../cost/prices";
 import type { StopReason } from "../native/binding";
 
 /**
@@ -74,6 +75,12 @@ export interface RoundInfo {
   draft?: DraftedToken[];
 }
 
+/** What is known before a round. */
+export interface RoundContext {
+  /** What its draft steps and its verification are expected to cost, by what rounds took until now. */
+  prices: Prices;
+}
+
 /**
  * Decides how long to draft. May keep state: `observe` sees every round, and the state of a policy
  * outlives a request. A policy can stop, never drop (docs/how-it-works.md).
@@ -83,7 +90,7 @@ export interface Policy {
   /** Whether `observe` gets `draft`; it costs a pass over the vocabulary for each drafted token. */
   readonly needsDetails?: boolean;
   /** The rule of the next round. */
-  next(): StopRule;
+  next(context: RoundContext): StopRule;
   observe?(round: RoundInfo): void;
   /**
    * Asked after every drafted token, in JavaScript: whether to draft another, within the rule. A round

@@ -26,7 +26,7 @@ struct Batch {
 } // namespace
 
 Context::Context(std::shared_ptr<const Model> model, const ContextOptions& options, const std::atomic<bool>* abort)
-    : model_(std::move(model)), patience_{abort}, size_(options.size) {
+    : model_(std::move(model)), patience_{abort}, size_(options.size), maxOutputs_(options.maxOutputs) {
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<uint32_t>(options.size);
     params.n_batch = maxRows;
@@ -35,6 +35,7 @@ Context::Context(std::shared_ptr<const Model> model, const ContextOptions& optio
     // llama.cpp reserves a logits row of the whole vocabulary for each output; the default is a row
     // for each token of a batch, half a gigabyte at 262,144 entries.
     params.n_outputs_max = static_cast<uint32_t>(options.maxOutputs);
+    params.pooling_type = LLAMA_POOLING_TYPE_NONE; // a state for each token
     params.n_threads = options.threads;
     params.n_threads_batch = options.threads;
     params.type_k = options.typeK;
@@ -71,7 +72,8 @@ void Context::decode(std::span<const Token> tokens, int outputs) {
         while (!tokens.empty()) {
             // The rows with outputs stay together in the last chunk.
             const auto rest = static_cast<int>(tokens.size());
-            const int rows = rest <= maxRows ? rest : std::min(maxRows, rest - outputs);
+            const int most = givesStates_ ? maxOutputs_ : maxRows;
+            const int rows = rest <= most ? rest : std::min(most, rest - outputs);
             decodeChunk(tokens.first(rows), rows == rest ? outputs : 0);
             tokens = tokens.subspan(rows);
         }
@@ -98,7 +100,7 @@ void Context::decodeChunk(std::span<const Token> tokens, int outputs) {
         batch.value.pos[i] = past_ + i;
         batch.value.n_seq_id[i] = 1;
         batch.value.seq_id[i][0] = sequence;
-        batch.value.logits[i] = i >= rows - outputs;
+        batch.value.logits[i] = givesStates_ || i >= rows - outputs;
     }
     const LogCapture log;
     const int32_t status = decodeBatch(batch.value);
@@ -165,12 +167,24 @@ bool Context::Patience::stops() {
 }
 
 const float* Context::logits(int output) const {
-    const float* row = llama_get_logits_ith(context_.get(), rows_ - outputs_ + output);
-    if (row == nullptr) {
-        throw EngineError("ERR_DECODE", "llama.cpp returned no logits for row " + std::to_string(output) + " of " +
+    return row(llama_get_logits_ith(context_.get(), rows_ - outputs_ + output), output);
+}
+
+const float* Context::state(int output) const {
+    return row(llama_get_embeddings_ith(context_.get(), rows_ - outputs_ + output), output);
+}
+
+const float* Context::row(const float* found, int output) const {
+    if (found == nullptr) {
+        throw EngineError("ERR_DECODE", "llama.cpp returned nothing for row " + std::to_string(output) + " of " +
                                             std::to_string(outputs_) + "; report this.");
     }
-    return row;
+    return found;
+}
+
+void Context::giveStates(bool on) {
+    givesStates_ = on;
+    llama_set_embeddings(context_.get(), on);
 }
 
 void Context::truncate(int length) {

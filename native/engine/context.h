@@ -43,6 +43,14 @@ public:
     // Shape [vocabulary size]; valid until the next decode.
     const float* logits(int output) const;
 
+    // Whether decodes also give hidden states. It makes every row an output, so a decode takes no more
+    // than maxOutputs rows at a time: off for a prompt.
+    void giveStates(bool on);
+
+    // The hidden state of a row after the final norm, shape [stateWidth]; valid until the next decode.
+    const float* state(int output) const;
+    int stateWidth() const { return llama_model_n_embd_out(model_->get()); }
+
     // Forgets all but the first `length` tokens; no effect if there are no more than that.
     void truncate(int length);
 
@@ -59,6 +67,7 @@ public:
 
 private:
     void decodeChunk(std::span<const Token> tokens, int outputs);
+    const float* row(const float* found, int output) const;
     int32_t decodeBatch(const llama_batch& batch);
     int32_t decodeWithin(const llama_batch& batch, const ThreadTuner::Plan& plan, double& micros);
 
@@ -77,6 +86,8 @@ private:
     std::optional<ThreadTuner> tuner_;
     std::unique_ptr<llama_context, LlamaContextDeleter> context_;
     int size_;
+    int maxOutputs_;
+    bool givesStates_ = false;
     int past_ = 0;
     int rows_ = 0; // rows of the last decode, and how many of them have logits
     int outputs_ = 0;

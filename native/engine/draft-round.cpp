@@ -23,7 +23,14 @@ StopReason Session::draft(const RoundOptions& options) {
         return stopReason_ = drafted() == 0 ? StopReason::none : StopReason::length;
     }
     const Stopwatch watch;
-    stopReason_ = guarded([&] { return extendDraft(options); });
+    stopReason_ = guarded([&] {
+        draft_->giveStates(options.states);
+        const StopReason reason = extendDraft(options);
+        if (options.states && drafted() > 0) {
+            readAll(options); // for the state after the last
+        }
+        return reason;
+    });
     draftMicros_ += watch.micros();
     return stopReason_;
 }
@@ -47,13 +54,11 @@ StopReason Session::extendDraft(const RoundOptions& options) {
         // One row when the draft is up to date; more after a full acceptance or plain rounds; none when
         // a gate stopped before this draw.
         const auto length = static_cast<int>(tokens_.size());
-        if (draft_->past() < length) {
-            draft_->decode(std::span<const Token>(tokens_).subspan(draft_->past()), 1);
-        }
-        Distribution q = distribution(*draft_, 0, length, draftSettings_);
+        readAll(options);
+        Distribution q = distribution(*draft_, 0, firstTokens(length), draftSettings_);
         DraftedToken drawn{};
         if (gate || options.details) {
-            const Distribution seen = settings_.temperature == 0 ? distribution(*draft_, 0, length, view_) : q;
+            const Distribution seen = settings_.temperature == 0 ? distribution(*draft_, 0, firstTokens(length), view_) : q;
             drawn.shape = shapeOf(seen);
             if (gate && gate->when == Gate::When::beforeDraw && gateStops(*gate, drawn.shape, 0)) {
                 return StopReason::gate;
@@ -69,6 +74,17 @@ StopReason Session::extendDraft(const RoundOptions& options) {
         }
         tokens_.push_back(drawn.token);
         q_.push_back(std::move(q));
+    }
+}
+
+// Has the draft evaluate all tokens, also those it has drawn.
+void Session::readAll(const RoundOptions& options) {
+    if (draft_->past() == static_cast<int>(tokens_.size())) {
+        return;
+    }
+    draft_->decode(std::span<const Token>(tokens_).subspan(draft_->past()), 1);
+    if (options.states) {
+        keepState(0, states_);
     }
 }
 

@@ -26,7 +26,9 @@ Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Mode
                                                          target_.model().path() + ": " + difference +
                                                          ". Give a draft of the same model family.");
     }
-    draft_.emplace(std::move(draft), options.draft, &abort_);
+    ContextOptions draftOptions = options.draft;
+    draftOptions.maxOutputs = options.walks ? options.maxDraft + 1 : 1;
+    draft_.emplace(std::move(draft), draftOptions, &abort_);
     for (Context* context : {&target_, &*draft_}) {
         if (!context->canRollBack()) {
             throw EngineError("ERR_NO_ROLLBACK",
@@ -46,6 +48,7 @@ void Session::begin(std::vector<Token> prompt, SamplingSettings settings, uint64
     target_.truncate(0);
     if (draft_) {
         draft_->truncate(0);
+        draft_->giveStates(false);
     }
     restart();
     tokens_ = std::move(prompt);
@@ -95,6 +98,7 @@ void Session::rollBack(int length) {
 void Session::restart() {
     q_.clear();
     details_.clear();
+    states_.clear();
     survival_ = 1;
     draftMicros_ = 0;
     stopReason_ = StopReason::none;
@@ -110,12 +114,11 @@ void Session::settle() {
     }
 }
 
-Distribution Session::distribution(const Context& context, int output, int length,
+Distribution Session::distribution(const Context& context, int output, std::span<const Token> history,
                                    const SamplingSettings& settings) const {
     // Of the draft only tokens that the target knows: vocabularies may differ in padding.
     const int known = std::min(context.model().vocabulary().size(), target_.model().vocabulary().size());
-    return nextTokenDistribution({context.logits(output), static_cast<size_t>(known)},
-                                 std::span<const Token>(tokens_).first(static_cast<size_t>(length)), settings);
+    return nextTokenDistribution({context.logits(output), static_cast<size_t>(known)}, history, settings);
 }
 
 } // namespace specdecpp

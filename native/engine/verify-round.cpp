@@ -27,6 +27,7 @@ Round Session::verify(const RoundOptions& options, int submitted) {
         q_.erase(q_.begin() + std::min(submitted, drafted()), q_.end());
         result.draftMicros = draftMicros_;
         result.stopReason = stopReason_;
+        result.states = std::move(states_);
         verifyRows(options, result);
         settle();
         result.verifyMicros = watch.micros();
@@ -53,7 +54,7 @@ void Session::verifyRows(const RoundOptions& options, Round& result) {
     const VerifierInput input{
         std::span<const Token>(tokens_).subspan(start),
         q_,
-        [&](int i) -> const Distribution& { return row.emplace(distribution(target_, i, start + i, settings_)); },
+        [&](int i) -> const Distribution& { return row.emplace(distribution(target_, i, firstTokens(start + i), settings_)); },
         !endDrafted,
         seed_,
         start,
@@ -82,9 +83,9 @@ void Session::addDetails(const RoundOptions& options, Round& result) const {
     const int known = std::min(drafted(), static_cast<int>(details_.size()));
     for (int i = 0; i < known; ++i) {
         DraftedToken drafted = details_[static_cast<size_t>(i)];
-        const Distribution p = distribution(target_, i, start + i, settings_);
+        const Distribution p = distribution(target_, i, firstTokens(start + i), settings_);
         const double served = p.probability(drafted.token);
-        drafted.p = settings_.temperature == 0 ? distribution(target_, i, start + i, view_).probability(drafted.token)
+        drafted.p = settings_.temperature == 0 ? distribution(target_, i, firstTokens(start + i), view_).probability(drafted.token)
                                                : served;
         const double q = options.verifier->proposal == Proposal::mode
                              ? 1

@@ -1,7 +1,8 @@
-import type { DraftedToken, RoundInfo } from "../../../lib";
+import type { DraftedToken, RoundContext, RoundInfo } from "../../../lib";
 import { createPolicy, grammar, policyKinds } from "../../../lib/policy/policies";
 
 const maxDraft = 16;
+const context: RoundContext = { prices: { draftStepMicros: 100, verifyMicros: [1000] } };
 
 function token(mode: number, acceptance: number): DraftedToken {
   return { id: 1, q: mode, mode, margin: mode, entropy: 0, p: acceptance, acceptance };
@@ -28,7 +29,7 @@ test.each(policyKinds.map((kind) => [grammar(kind), kind.name, kind.parameter?.d
       maxDraft,
     );
     for (let i = 0; i < 50; ++i) {
-      const { length } = policy.next();
+      const { length } = policy.next(context);
       expect(Number.isInteger(length)).toBe(true);
       expect(length).toBeGreaterThanOrEqual(0);
       expect(length).toBeLessThanOrEqual(maxDraft);
@@ -38,8 +39,8 @@ test.each(policyKinds.map((kind) => [grammar(kind), kind.name, kind.parameter?.d
 );
 
 test("none does not draft, fixed always as much", () => {
-  expect(createPolicy("none", maxDraft).next()).toEqual({ length: 0 });
-  expect(createPolicy("fixed:7", maxDraft).next()).toEqual({ length: 7 });
+  expect(createPolicy("none", maxDraft).next(context)).toEqual({ length: 0 });
+  expect(createPolicy("fixed:7", maxDraft).next(context)).toEqual({ length: 7 });
 });
 
 test("the schedule adds two after a full acceptance and takes one after any other", () => {
@@ -53,27 +54,27 @@ test("the schedule adds two after a full acceptance and takes one after any othe
     [0, 7],
     [0, 0],
   ] as const) {
-    lengths.push(policy.next().length);
+    lengths.push(policy.next(context).length);
     policy.observe?.(round(accepted, drafted));
   }
-  expect([...lengths, policy.next().length]).toEqual([5, 7, 8, 8, 7, 6, 6]);
+  expect([...lengths, policy.next(context).length]).toEqual([5, 7, 8, 8, 7, 6, 6]);
 });
 
 test("the schedule never drafts nothing", () => {
   const policy = createPolicy("schedule:1", 8);
   policy.observe?.(round(0, 1));
-  expect(policy.next().length).toBe(1);
+  expect(policy.next(context).length).toBe(1);
 });
 
 test("confidence compares the draft's largest probability", () => {
-  expect(createPolicy("confidence:0.7", maxDraft).next()).toEqual({
+  expect(createPolicy("confidence:0.7", maxDraft).next(context)).toEqual({
     length: maxDraft,
     gate: { when: "before-draw", estimate: { logitMode: 1, link: "logistic" }, threshold: 0.7 },
   });
 });
 
 test("cumulative compares the product of the drawn tokens' probabilities", () => {
-  expect(createPolicy("cumulative:0.2", maxDraft).next()).toEqual({
+  expect(createPolicy("cumulative:0.2", maxDraft).next(context)).toEqual({
     length: maxDraft,
     gate: {
       when: "after-draw",
@@ -85,7 +86,7 @@ test("cumulative compares the product of the drawn tokens' probabilities", () =>
 });
 
 test("the entropy rule compares AdaEDL's bound", () => {
-  const { gate } = createPolicy("entropy:0.3", maxDraft).next();
+  const { gate } = createPolicy("entropy:0.3", maxDraft).next(context);
   expect(gate).toMatchObject({ when: "before-draw", threshold: 0.3 });
   expect(gate?.estimate.bias).toBe(1);
   expect(gate?.estimate.rootEntropy).toBeCloseTo(-Math.sqrt(0.2), 12);
@@ -93,13 +94,13 @@ test("the entropy rule compares AdaEDL's bound", () => {
 
 /** What the logistic policy now predicts for a largest probability. */
 function prediction(policy: ReturnType<typeof createPolicy>, mode: number): number {
-  const { bias = 0, logitMode = 0 } = policy.next().gate?.estimate ?? {};
+  const { bias = 0, logitMode = 0 } = policy.next(context).gate?.estimate ?? {};
   return 1 / (1 + Math.exp(-(bias + logitMode * Math.log(mode / (1 - mode)))));
 }
 
 test("the logistic rule begins with the confidence itself", () => {
   const policy = createPolicy("logistic:0.4", maxDraft);
-  expect(policy.next().gate).toMatchObject({ over: "product", threshold: 0.6 });
+  expect(policy.next(context).gate).toMatchObject({ over: "product", threshold: 0.6 });
   expect(prediction(policy, 0.8)).toBeCloseTo(0.8, 9);
 });
 
@@ -114,23 +115,23 @@ test("the logistic rule learns what verification shows", () => {
   for (const mode of [0.4, 0.7, 0.9]) expect(prediction(policy, mode)).toBeCloseTo(truth(mode), 1);
 });
 
-/** Rounds with constant acceptance and costs; returns the length chosen in the end. */
+/** Rounds with constant acceptance and prices; returns the length chosen in the end. */
 function settle(
   acceptance: number,
-  stepMicros: number,
+  draftStepMicros: number,
   verifyMicros: (K: number) => number,
 ): number {
   const policy = createPolicy("expected", maxDraft);
+  const prices = {
+    draftStepMicros,
+    verifyMicros: Array.from({ length: maxDraft + 1 }, (_, K) => verifyMicros(K)),
+  };
   const chosen: number[] = [];
   for (let i = 0; i < 400; ++i) {
-    const { length } = policy.next();
+    const { length } = policy.next({ prices });
     chosen.push(length);
     policy.observe?.(
-      round(0, length, {
-        draftMicros: stepMicros * length,
-        verifyMicros: verifyMicros(length),
-        draft: Array.from({ length }, () => token(0.5, acceptance)),
-      }),
+      round(0, length, { draft: Array.from({ length }, () => token(0.5, acceptance)) }),
     );
   }
   return chosen.sort((a, b) => a - b)[200] ?? NaN; // the median: trials of neighbours are few
@@ -150,4 +151,13 @@ test("the expected-value rule finds the best length of a constant acceptance", (
   const best =
     Array.from({ length: maxDraft + 1 }, (_, K) => K).sort((a, b) => rate(b) - rate(a))[0] ?? 0;
   expect(Math.abs(settle(0.8, 100, (K) => 1000 + 100 * K) - best)).toBeLessThanOrEqual(1);
+});
+
+test("the expected-value rule follows prices that change", () => {
+  const policy = createPolicy("expected", maxDraft);
+  const flat = { prices: { draftStepMicros: 10, verifyMicros: [1000] } };
+  const dear = { prices: { draftStepMicros: 2000, verifyMicros: [1000] } };
+  for (let i = 0; i < 10; ++i) policy.next(flat); // past the lengths that it begins with
+  expect(policy.next(flat).length).toBeGreaterThan(4);
+  expect(policy.next(dear).length).toBe(0);
 });

@@ -1,0 +1,89 @@
+import type { RoundInfo } from "../policy/policy";
+import { type CostTable, interpolate, pricesAt } from "./cost-table";
+import { type Prices, verifyMicros } from "./prices";
+import { median } from "./timing";
+
+/** How many of the last rounds of a kind count. Half of them can be out of line without an effect. */
+const memory = 15;
+/** What a measured price counts for when rounds begin to differ from it: so many rounds that were as measured. */
+const measuredWeight = 5;
+
+/**
+ * What drafting and verifying cost on this machine: a table to begin with, refined by every round.
+ *
+ * For each K the last rounds' times are kept as shares of what the table says for their context
+ * length; their median corrects the table. A K that has not come up is corrected as its neighbours
+ * are, so a guess needs to have no more than the shape, and a machine that has become slower is
+ * noticed by the rounds there are. Nothing is smoothed over K: the real curve has steps.
+ */
+export class CostModel {
+  readonly #verify: Window[];
+  readonly #draftStep: Window;
+  #rounds = 0;
+  /** Tokens that the draft has to read before it draws the next one; in a round after a rejection 1. */
+  #unread = 1;
+
+  /** measured: whether the table is a calibration; else it is a guess, which the first rounds replace. */
+  constructor(
+    private readonly table: CostTable,
+    measured: boolean,
+    maxDraft: number,
+  ) {
+    const weight = measured ? measuredWeight : 0;
+    this.#verify = Array.from({ length: maxDraft + 1 }, () => new Window(weight));
+    this.#draftStep = new Window(weight);
+  }
+
+  /** The prices of a round with so many tokens before it. */
+  prices(contextLength: number): Prices {
+    const base = pricesAt(this.table, contextLength);
+    const corrections = this.#verify.map((window) => window.median);
+    const known = corrections.some((correction) => correction !== undefined);
+    return {
+      draftStepMicros: base.draftStepMicros * (this.#draftStep.median ?? 1),
+      verifyMicros: corrections.map(
+        (_, K) => verifyMicros(base, K) * (known ? interpolate(corrections, K) : 1),
+      ),
+    };
+  }
+
+  /**
+   * contextLength: tokens before the round. draftPasses: of the draft model; one more than was drafted
+   * when a gate stopped the round before a draw.
+   */
+  observe(round: RoundInfo, contextLength: number, draftPasses: number): void {
+    const { drafted, accepted, stopReason } = round;
+    const unread = this.#unread;
+    if (draftPasses === 0) this.#unread += round.generated;
+    else this.#unread = accepted === drafted && draftPasses === drafted ? 2 : 1;
+    this.#rounds += 1;
+    if (this.#rounds === 1) return; // pays for pages that come in
+
+    const base = pricesAt(this.table, contextLength);
+    // After plain rounds the draft has much to read, which is no step's price.
+    if (draftPasses > 0 && unread <= 2) {
+      this.#draftStep.add(round.draftMicros / draftPasses / base.draftStepMicros);
+    }
+    // After a drafted end of generation a row is left out.
+    if (stopReason !== "end") {
+      this.#verify[drafted]?.add(round.verifyMicros / verifyMicros(base, drafted));
+    }
+  }
+}
+
+/** The last values that were added, and their median; undefined before the first. */
+class Window {
+  readonly #values: number[];
+  median: number | undefined;
+
+  /** weight: how many values of 1 there are to begin with. */
+  constructor(weight: number) {
+    this.#values = Array<number>(weight).fill(1);
+  }
+
+  add(value: number): void {
+    this.#values.push(value);
+    if (this.#values.length > memory) this.#values.shift();
+    this.median = median(this.#values);
+  }
+}

@@ -1,0 +1,100 @@
+// The drafting of one round on a trace: native/engine/draft-round.cpp, with rows that are read instead
+// of decoded.
+
+import type { StopReason } from "../native/binding";
+import type { Estimate, StopRule } from "../policy/policy";
+import type { Reply } from "./reply";
+
+/** What the drafting of a round did. One object serves all rounds of a walk. */
+export interface Draft {
+  drafted: number;
+  /** Passes of the draft model: one more than tokens when a gate stopped before a draw. */
+  steps: number;
+  stopReason: StopReason;
+}
+
+// As in native/engine/stop-rule.cpp.
+const smallest = 1e-9;
+const logSmallest = Math.log(smallest);
+
+/** Tokens that a round from the start can have at all. */
+export function available(reply: Reply, start: number, maxDraft: number): number {
+  return Math.min(reply.drafted[start] ?? 0, maxDraft, reply.room[start] ?? 0);
+}
+
+/** Drafts by a rule from a start. maxDraft: the engine's, at most the trace's. */
+export function draft(
+  reply: Reply,
+  start: number,
+  { length, gate }: StopRule,
+  maxDraft: number,
+  result: Draft,
+): void {
+  result.drafted = 0;
+  result.steps = 0;
+  const tokens = available(reply, start, maxDraft);
+  if (length === 0 || (reply.drafted[start] ?? 0) === 0) {
+    // Without rows where there was room, the draft was of no use here.
+    result.stopReason = length === 0 || (reply.room[start] ?? 0) > 0 ? "none" : "room";
+    return;
+  }
+  const first = reply.firstRow[start] ?? 0;
+  const wanted = Math.min(length, maxDraft);
+  let survival = 1;
+  for (let k = 0; ; ++k) {
+    result.drafted = k;
+    result.steps = k;
+    if (k >= wanted || k >= tokens) {
+      result.stopReason = reasonAt(reply, start, k, wanted);
+      return;
+    }
+    if (gate === undefined) continue;
+    if (gate.when === "after-draw") {
+      if (k > 0 && survival < gate.threshold) {
+        result.stopReason = "gate";
+        return;
+      }
+      const estimate = estimateOf(gate.estimate, reply, first + k, true);
+      survival = gate.over === "product" ? survival * estimate : estimate;
+    } else {
+      const estimate = estimateOf(gate.estimate, reply, first + k, false);
+      const compared = gate.over === "product" ? survival * estimate : estimate;
+      if (compared < gate.threshold) {
+        result.steps = k + 1;
+        result.stopReason = "gate";
+        return;
+      }
+      survival = compared;
+    }
+  }
+}
+
+/** Why a draft of k tokens ends where no gate ended it; in the engine's order. */
+function reasonAt(reply: Reply, start: number, k: number, wanted: number): StopReason {
+  if (reply.ends[start] === 1 && k === reply.drafted[start]) return "end";
+  return k >= wanted ? "length" : "room";
+}
+
+/** Estimate::of in native/engine/stop-rule.cpp. */
+export function estimateOf(estimate: Estimate, reply: Reply, row: number, drawn: boolean): number {
+  let sum = estimate.bias ?? 0;
+  if (estimate.logitMode) sum += estimate.logitMode * logit(reply.mode[row] ?? NaN);
+  if (estimate.rootEntropy) sum += estimate.rootEntropy * Math.sqrt(reply.entropy[row] ?? NaN);
+  if (estimate.margin) sum += estimate.margin * (reply.margin[row] ?? NaN);
+  if (drawn && estimate.logProbability) {
+    sum += estimate.logProbability * Math.max(reply.logq[row] ?? NaN, logSmallest);
+  }
+  switch (estimate.link) {
+    case "logistic":
+      return 1 / (1 + Math.exp(-sum));
+    case "exponential":
+      return Math.exp(sum);
+    default:
+      return sum;
+  }
+}
+
+function logit(p: number): number {
+  const bounded = Math.min(Math.max(p, smallest), 1 - smallest);
+  return Math.log(bounded / (1 - bounded));
+}

@@ -1,0 +1,28 @@
+import { SpecdecError } from "../errors";
+import type { TraceHeader } from "../trace/format";
+import { readTrace, readTraceHeader } from "../trace/reader";
+import { type Reply, toReply } from "./reply";
+
+/** The first prompts of a trace of walks. */
+export async function loadReplies(
+  folder: string,
+  limit: number,
+): Promise<{ header: TraceHeader; replies: Reply[] }> {
+  const header = await readTraceHeader(folder);
+  checkMode(header);
+  const replies: Reply[] = [];
+  for await (const record of readTrace(folder, { states: false })) {
+    replies.push(toReply(record, header));
+    if (replies.length >= limit) break;
+  }
+  return { header, replies };
+}
+
+/** Throws ERR_INVALID_ARGUMENT for a trace that rounds cannot be chained on. */
+export function checkMode({ mode }: TraceHeader): void {
+  if (mode === "walk") return;
+  throw new SpecdecError(
+    "ERR_INVALID_ARGUMENT",
+    `Replay needs a trace of walks, which has a draft from every token of a reply, but this one's mode is "${mode}". Write one with mode "walk".`,
+  );
+}

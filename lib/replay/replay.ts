@@ -1,0 +1,238 @@
+import type { Prices } from "../cost/prices";
+import { SpecdecError } from "../errors";
+import { policyKinds } from "../policy/policies";
+import type { TraceHeader, TraceRecord } from "../trace/format";
+import { drawResamples, resampledSums } from "./bootstrap";
+import { knownAcceptance, oracle } from "./bounds";
+import { knownCosts, pricesFor } from "./costs";
+import { checkMode, loadReplies } from "./load";
+import { type Reply, toReply } from "./reply";
+import { type Marks, reportOf, type RuleReport, type Sums, sumUp } from "./report";
+import { defaultOf, kindOf, parameterOf, policyOf, sweepOf } from "./rules";
+import { byPolicy, walk } from "./walk";
+
+/** Which rules are replayed. */
+export interface ReplayChoices {
+  /** Rules with or without their parameter, such as "confidence:0.3" or "schedule". Default: all that have a name. */
+  rules?: readonly string[];
+  /** Rules whose parameters are all tried, and reported one by one. Default: all, where `rules` is not given. */
+  sweeps?: readonly string[];
+  /** The longest draft that a rule may ask for. Default: the trace's. */
+  maxDraft?: number;
+}
+
+/** A rule over its parameters. */
+export interface SweepReport {
+  /** Its name without a parameter. */
+  rule: string;
+  /** By parameter, ascending. */
+  points: RuleReport[];
+  /** The point with the most tokens a second: the best parameter in hindsight. */
+  best: RuleReport;
+  /** With the default parameter; absent if the rule has none. */
+  standard?: RuleReport;
+}
+
+export interface ReplayResult {
+  trace: {
+    target: string;
+    draft: string;
+    verifier: string;
+    sampling: Record<string, unknown>;
+    prompts: number;
+    /** Tokens of all replies. */
+    tokens: number;
+    /** Drafted tokens of all starts. */
+    rows: number;
+    maxDraft: number;
+  };
+  prices: Prices;
+  plain: RuleReport;
+  /** The best fixed K in hindsight, 0 (plain decoding) included. */
+  bestFixed: RuleReport;
+  /** Every acceptance probability is known. */
+  bound: RuleReport;
+  /** The dice are known. */
+  oracle: RuleReport;
+  /** The rules asked for, as they were given. */
+  rules: RuleReport[];
+  sweeps: SweepReport[];
+}
+
+const fixedName = "fixed";
+const plainName = "none";
+
+export interface ReplayOptions extends ReplayChoices {
+  /** The folder of a trace of walks. */
+  trace: string;
+  /**
+   * What drafting and verifying cost: prices; the name of a built-in list ("paper", "1:10", "1:40");
+   * a JSON file of prices or of a calibration; "measured", the calibration of the trace's models on this
+   * machine.
+   */
+  costs: string | Prices;
+  /** Replay that many prompts, the first ones. Default: all. */
+  limit?: number;
+}
+
+/**
+ * What stop rules would have come to on the texts of a trace, at given prices. Runs without a model.
+ *
+ * Rejects with ERR_FILE_NOT_FOUND (the trace, a file of prices, a calibration), with ERR_TRACE_BROKEN, and
+ * with ERR_INVALID_ARGUMENT for a trace that is not of walks, prices that are none, and what names no rule.
+ */
+export async function replay(options: ReplayOptions): Promise<ReplayResult> {
+  const { trace, costs, limit = Infinity } = options;
+  if (!(limit === Infinity || (Number.isInteger(limit) && limit >= 1))) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `limit must be a whole number of prompts, 1 or more, but is ${limit}.`,
+    );
+  }
+  const known = await knownCosts(costs);
+  const { header, replies } = await loadReplies(trace, limit);
+  checkReplies(replies);
+  return replayReplies(header, replies, await pricesFor(known, header, replies), options);
+}
+
+/** The same for a trace in memory, and prices. */
+export function replayRecords(
+  header: TraceHeader,
+  records: Iterable<TraceRecord>,
+  prices: Prices,
+  choices: ReplayChoices = {},
+): ReplayResult {
+  checkMode(header);
+  const replies = Array.from(records, (record) => toReply(record, header));
+  checkReplies(replies);
+  return replayReplies(header, replies, prices, choices);
+}
+
+function replayReplies(
+  header: TraceHeader,
+  replies: readonly Reply[],
+  prices: Prices,
+  choices: ReplayChoices,
+): ReplayResult {
+  const maxDraft = longestDraft(header, choices.maxDraft);
+  const rules = (choices.rules ?? []).map((rule) => complete(rule, maxDraft));
+  const swept = sweptKinds(choices, maxDraft);
+
+  const draws = drawResamples(replies.length);
+  const generated = resampledSums(
+    replies.map((reply) => reply.length),
+    draws,
+  );
+  const known = new Map<string, Sums>();
+  const sumsOf = (rule: string): Sums => {
+    let sums = known.get(rule);
+    if (sums === undefined) {
+      const walker = byPolicy(policyOf(rule, maxDraft), prices, maxDraft);
+      sums = sumUp(walk(replies, walker, prices, maxDraft), generated, draws);
+      known.set(rule, sums);
+    }
+    return sums;
+  };
+  const fixed = kindOf(fixedName, maxDraft);
+  const bestFixed = fastest([plainName, ...sweepOf(fixed, maxDraft)], sumsOf);
+  const marks: Marks = {
+    plain: sumsOf(plainName),
+    bestFixed: sumsOf(bestFixed),
+    bound: sumUp(knownAcceptance(replies, prices, maxDraft), generated, draws),
+    oracle: sumUp(oracle(replies, prices, maxDraft), generated, draws),
+  };
+  const report = (rule: string): RuleReport => reportOf(rule, sumsOf(rule), marks);
+  return {
+    trace: {
+      target: header.models.target,
+      draft: header.models.draft,
+      verifier: header.verifier,
+      sampling: header.sampling,
+      prompts: replies.length,
+      tokens: generated[0] ?? 0,
+      rows: replies.reduce((sum, reply) => sum + reply.token.length, 0),
+      maxDraft,
+    },
+    prices,
+    plain: report(plainName),
+    bestFixed: report(bestFixed),
+    bound: reportOf("true a known", marks.bound, marks),
+    oracle: reportOf("oracle", marks.oracle, marks),
+    rules: rules.map(report),
+    sweeps: swept.map((kind) => {
+      const names = sweepOf(kind, maxDraft);
+      if (kind === fixed) names.unshift(plainName); // K = 0
+      const standard = defaultOf(kind, maxDraft);
+      if (standard !== undefined && !names.includes(standard)) {
+        names.push(standard);
+        names.sort((a, b) => parameterOf(a) - parameterOf(b));
+      }
+      const points = names.map(report);
+      const point = (rule: string): RuleReport => points[names.indexOf(rule)] ?? report(rule);
+      return {
+        rule: kind.name,
+        points,
+        best: point(fastest(names, sumsOf)),
+        ...(standard !== undefined && { standard: point(standard) }),
+      };
+    }),
+  };
+}
+
+function checkReplies(replies: readonly Reply[]): void {
+  if (!replies.some((reply) => reply.length > 0)) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      "The trace has no reply to replay: none of its shards is complete. Let the tracer run on.",
+    );
+  }
+}
+
+function longestDraft(header: TraceHeader, given: number | undefined): number {
+  const maxDraft = given ?? header.maxDraft;
+  if (!Number.isInteger(maxDraft) || maxDraft < 1 || maxDraft > header.maxDraft) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `maxDraft must be a whole number, 1 to ${header.maxDraft}, the longest draft of the trace, but is ${maxDraft}.`,
+    );
+  }
+  return maxDraft;
+}
+
+/** The rule with its parameter, its default if none is given. */
+function complete(rule: string, maxDraft: number): string {
+  const kind = kindOf(rule, maxDraft);
+  const name = rule === kind.name ? (defaultOf(kind, maxDraft) ?? rule) : rule;
+  policyOf(name, maxDraft); // throws where a parameter is missing
+  return name;
+}
+
+function sweptKinds(
+  { rules, sweeps }: ReplayChoices,
+  maxDraft: number,
+): (typeof policyKinds)[number][] {
+  if (sweeps === undefined) {
+    return rules === undefined ? policyKinds.filter(({ name }) => name !== plainName) : [];
+  }
+  return sweeps.map((name) => {
+    const kind = kindOf(name, maxDraft);
+    if (kind.name === name) return kind;
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `A sweep tries all parameters of a rule, so it is named without one: "${kind.name}", but is "${name}".`,
+    );
+  });
+}
+
+function fastest(rules: readonly string[], sumsOf: (rule: string) => Sums): string {
+  let best = plainName;
+  let least = Infinity;
+  for (const rule of rules) {
+    const micros = sumsOf(rule).micros[0] ?? Infinity;
+    if (micros < least) {
+      least = micros;
+      best = rule;
+    }
+  }
+  return best;
+}

@@ -1,0 +1,134 @@
+import type { RoundInfo } from "../../../lib";
+import { CostModel } from "../../../lib/cost/cost-model";
+import { guessCosts } from "../../../lib/cost/cost-table";
+import { costsAt } from "./support";
+
+const maxDraft = 16;
+const lengths = Array.from({ length: maxDraft + 1 }, (_, K) => K);
+
+/** The curve of a real processor: with steps, and not even rising everywhere. */
+const real = (K: number): number => 6600 + 1300 * K + (K % 2 === 0 ? 1500 : 0);
+const step = 500;
+
+function round(K: number, more: Partial<RoundInfo> = {}): RoundInfo {
+  return {
+    generated: 1,
+    drafted: K,
+    accepted: 0,
+    stopReason: K === 0 ? "none" : "length",
+    draftMicros: step * K,
+    verifyMicros: real(K),
+    decodeMicros: 0,
+    ...more,
+  };
+}
+
+function guess(): CostModel {
+  const sizes = { targetBytes: 1e8, draftBytes: 2e7 };
+  const model = new CostModel(guessCosts(sizes, maxDraft), false, maxDraft);
+  model.observe(round(0), 100, 0); // the first round does not count
+  return model;
+}
+
+/** Starts from the real curve, measured. */
+function measured(): CostModel {
+  const model = new CostModel([costsAt(64, step, lengths.map(real))], true, maxDraft);
+  model.observe(round(0), 100, 0);
+  return model;
+}
+
+test("a guess becomes the curve that rounds show, steps and all", () => {
+  const model = guess();
+  for (const K of lengths) model.observe(round(K), 100, K);
+  const { draftStepMicros, verifyMicros } = model.prices(100);
+  expect(draftStepMicros).toBeCloseTo(step, 6);
+  for (const K of lengths) expect(verifyMicros[K]).toBeCloseTo(real(K), 6);
+});
+
+test("a length that has not come up is corrected as its neighbours are", () => {
+  const model = guess();
+  const before = model.prices(100).verifyMicros;
+  for (const K of [0, 4]) model.observe(round(K, { verifyMicros: 3 * before[K]! }), 100, K);
+  const after = model.prices(100).verifyMicros;
+  for (const K of lengths) expect(after[K]! / before[K]!).toBeCloseTo(3, 9);
+});
+
+test("the first round, which pays for pages, does not count", () => {
+  const sizes = { targetBytes: 1e8, draftBytes: 2e7 };
+  const model = new CostModel(guessCosts(sizes, maxDraft), false, maxDraft);
+  const before = model.prices(100);
+  model.observe(round(4, { verifyMicros: 1e9, draftMicros: 1e9 }), 100, 4);
+  expect(model.prices(100)).toEqual(before);
+});
+
+test.each([
+  ["a guess", guess],
+  ["a calibration", measured],
+])("outliers in a third of the rounds leave the prices of %s alone", (_, make) => {
+  const model = make();
+  for (let i = 0; i < 60; ++i) {
+    const busy = i % 3 === 2 ? 40 : 1;
+    const { draftMicros, verifyMicros } = round(4);
+    const outlier = { draftMicros: busy * draftMicros, verifyMicros: busy * verifyMicros };
+    model.observe(round(4, outlier), 100, 4);
+  }
+  const { draftStepMicros, verifyMicros } = model.prices(100);
+  expect(draftStepMicros).toBeCloseTo(step, 6);
+  expect(verifyMicros[4]).toBeCloseTo(real(4), 6);
+});
+
+test("a calibration holds against a few rounds, and gives way to many", () => {
+  const model = measured();
+  const slow = round(4, { verifyMicros: 2 * real(4) });
+  for (let i = 0; i < 4; ++i) model.observe(slow, 100, 4);
+  expect(model.prices(100).verifyMicros[4]).toBeCloseTo(real(4), 6);
+  for (let i = 0; i < 4; ++i) model.observe(slow, 100, 4);
+  expect(model.prices(100).verifyMicros[4]).toBeCloseTo(2 * real(4), 6);
+});
+
+test("what a machine that has become slower shows at one context length holds at the others", () => {
+  const table = [costsAt(0, 10, [100, 200]), costsAt(1000, 20, [300, 400])];
+  const model = new CostModel(table, true, 1);
+  for (let i = 0; i < 20; ++i) {
+    model.observe(round(1, { draftMicros: 30, verifyMicros: 600 }), 500, 1); // twice as much
+  }
+  expect(model.prices(1000)).toEqual({ draftStepMicros: 40, verifyMicros: [600, 800] });
+});
+
+test("after plain rounds the first draft step reads all their tokens and is no step's price", () => {
+  const model = guess();
+  for (let i = 0; i < 20; ++i) {
+    for (let plain = 0; plain < 5; ++plain) model.observe(round(0), 100, 0);
+    model.observe(round(1, { draftMicros: 6 * step }), 100, 1);
+    model.observe(round(1), 100, 1);
+  }
+  expect(model.prices(100).draftStepMicros).toBeCloseTo(step, 6);
+});
+
+test("a pass that a gate ended before the draw is priced as a pass", () => {
+  const model = guess();
+  for (let i = 0; i < 5; ++i) {
+    model.observe(round(2, { stopReason: "gate", draftMicros: 3 * step }), 100, 3);
+  }
+  expect(model.prices(100).draftStepMicros).toBeCloseTo(step, 6);
+});
+
+test("a drafted end of generation has a row less and is no verification's price", () => {
+  const model = measured();
+  for (let i = 0; i < 20; ++i)
+    model.observe(round(3, { stopReason: "end", verifyMicros: 1 }), 9, 3);
+  expect(model.prices(100).verifyMicros[3]).toBeCloseTo(real(3), 6);
+});
+
+test("a calibration of shorter drafts is continued along its slope", () => {
+  const model = new CostModel([costsAt(64, 10, [100, 110, 120])], true, 4);
+  expect(model.prices(64).verifyMicros).toEqual([100, 110, 120, 130, 140]);
+});
+
+test("an engine without a draft has prices too", () => {
+  const table = guessCosts({ targetBytes: 1e8, draftBytes: 0 }, 4);
+  const model = new CostModel(table, false, 4);
+  for (let i = 0; i < 3; ++i) model.observe(round(0), 100, 0);
+  expect(model.prices(100).draftStepMicros).toBe(0);
+  expect(model.prices(100).verifyMicros[0]).toBeCloseTo(real(0), 6);
+});
