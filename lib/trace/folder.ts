@@ -1,7 +1,16 @@
 // The folder of a trace as files: what is in it, and how that is written so that it survives a kill.
 
 import { createHash, type Hash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+} from "node:fs/promises";
 import path from "node:path";
 import { SpecdecError } from "../errors";
 import { type ShardEntry, traceFormat, type TraceHeader } from "./format";
@@ -39,7 +48,7 @@ async function findHeader(folder: string): Promise<TraceHeader | undefined> {
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw broken(folder, `${headerName} cannot be read (${String(code)}).`, error);
   }
-  const header = parseObject<TraceHeader>(text);
+  const header = parseObject(text) as TraceHeader | undefined;
   if (header === undefined || typeof header.format !== "number") {
     throw broken(folder, `${headerName} is not the header of a trace.`);
   }
@@ -52,10 +61,10 @@ async function findHeader(folder: string): Promise<TraceHeader | undefined> {
   return header;
 }
 
-function parseObject<T>(text: string): T | undefined {
+function parseObject(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as T) : undefined;
+    return typeof value === "object" && value !== null ? value : undefined;
   } catch {
     return undefined;
   }
@@ -74,7 +83,7 @@ export async function readIndex(folder: string): Promise<ShardEntry[]> {
     .split("\n")
     .slice(0, -1)
     .map((line, i) => {
-      const entry = parseObject<ShardEntry>(line);
+      const entry = parseObject(line) as ShardEntry | undefined;
       const whole = [entry?.from, entry?.to, entry?.rows, entry?.bytes].every(Number.isInteger);
       if (entry === undefined || !whole || entry.file !== shardName(i)) {
         throw broken(

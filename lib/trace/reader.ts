@@ -33,7 +33,7 @@ export async function* readTrace(
     const fail = (what: string): SpecdecError =>
       broken(folder, `${entry.file}: ${what}. Write the trace anew.`);
     let rows = 0;
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const { record, end } = decoded(bytes, at, { stateWidth, withStates }, fail);
       if (record.prompt < entry.from || record.prompt >= entry.to) {
         throw fail(`a record is of prompt ${record.prompt}, not ${entry.from} to ${entry.to - 1}`);

@@ -71,7 +71,11 @@ export function decodeRecord(
     throw new Error(`the starts of prompt ${prompt} do not have the ${rows} rows that it tells of`);
   }
   const starts = stored.drafted.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
-  stored.states = take(Uint16Array, stateWidth === 0 ? 0 : (rows + starts) * stateWidth, withStates);
+  stored.states = take(
+    Uint16Array,
+    stateWidth === 0 ? 0 : (rows + starts) * stateWidth,
+    withStates,
+  );
   return { record: stored, end: at };
 }
 

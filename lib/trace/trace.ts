@@ -8,7 +8,12 @@ import type { NativeSession } from "../native/binding";
 import { loadAddon } from "../native/load";
 import { type ResolvedTrace, resolveTrace, type TraceOptions } from "../options";
 import { collect } from "./collect";
-import { modelFingerprint, promptSeed, promptsFingerprint, vocabularyFingerprint } from "./fingerprint";
+import {
+  modelFingerprint,
+  promptSeed,
+  promptsFingerprint,
+  vocabularyFingerprint,
+} from "./fingerprint";
 import { TraceWriter } from "./folder";
 import { traceArrays, traceFormat, type TraceHeader } from "./format";
 import { readPrompts } from "./prompts";
@@ -124,7 +129,13 @@ async function makeHeader(
   { target, draft, contextSize: size }: TracedPair,
 ): Promise<TraceHeader> {
   const { seed, logitBias, ...sampling } = options.sampling;
-  const settings = ({ threads, gpuLayers, devices, kvTypeK, kvTypeV }: ResolvedTrace["target"]) => ({
+  const settings = ({
+    threads,
+    gpuLayers,
+    devices,
+    kvTypeK,
+    kvTypeV,
+  }: ResolvedTrace["target"]) => ({
     threads,
     gpuLayers,
     devices,

@@ -58,7 +58,8 @@ StopReason Session::extendDraft(const RoundOptions& options) {
         Distribution q = distribution(*draft_, 0, firstTokens(length), draftSettings_);
         DraftedToken drawn{};
         if (gate || options.details) {
-            const Distribution seen = settings_.temperature == 0 ? distribution(*draft_, 0, firstTokens(length), view_) : q;
+            const Distribution seen =
+                settings_.temperature == 0 ? distribution(*draft_, 0, firstTokens(length), view_) : q;
             drawn.shape = shapeOf(seen);
             if (gate && gate->when == Gate::When::beforeDraw && gateStops(*gate, drawn.shape, 0)) {
                 return StopReason::gate;

@@ -165,8 +165,8 @@ int Session::branchRoom(int position) const {
     const int text = static_cast<int>(tokens_.size()) - promptLength_;
     const bool ended = target_.model().vocabulary().endsGeneration(tokens_.back());
     const int length = promptLength_ + position;
-    return std::min(
-        {options_.maxDraft, ended ? options_.maxDraft : text - position, target_.size() - length, draft_->size() - length});
+    return std::min({options_.maxDraft, ended ? options_.maxDraft : text - position, target_.size() - length,
+                     draft_->size() - length});
 }
 
 Session::Sight Session::look(const Context& context, int output, std::span<const Token> history,

@@ -14,8 +14,8 @@ Round Session::verify(const RoundOptions& options, int submitted) {
     if (submitted < drafted() && !options.verifier->allowsDropping && settings_.temperature > 0) {
         throw EngineError("ERR_BIASED_RULE",
                           "The rule drops " + std::to_string(drafted() - submitted) + " of " +
-                              std::to_string(drafted()) + " drafted tokens, which biases the text under the verifier \"" +
-                              options.verifier->name +
+                              std::to_string(drafted()) +
+                              " drafted tokens, which biases the text under the verifier \"" + options.verifier->name +
                               "\": a token once drawn has to be verified. Stop before the draw instead, or use the "
                               "verifier \"coupled\" or \"match\".");
     }
@@ -54,7 +54,9 @@ void Session::verifyRows(const RoundOptions& options, Round& result) {
     const VerifierInput input{
         std::span<const Token>(tokens_).subspan(start),
         q_,
-        [&](int i) -> const Distribution& { return row.emplace(distribution(target_, i, firstTokens(start + i), settings_)); },
+        [&](int i) -> const Distribution& {
+            return row.emplace(distribution(target_, i, firstTokens(start + i), settings_));
+        },
         !endDrafted,
         seed_,
         start,
@@ -85,11 +87,11 @@ void Session::addDetails(const RoundOptions& options, Round& result) const {
         DraftedToken drafted = details_[static_cast<size_t>(i)];
         const Distribution p = distribution(target_, i, firstTokens(start + i), settings_);
         const double served = p.probability(drafted.token);
-        drafted.p = settings_.temperature == 0 ? distribution(target_, i, firstTokens(start + i), view_).probability(drafted.token)
-                                               : served;
-        const double q = options.verifier->proposal == Proposal::mode
-                             ? 1
-                             : q_[static_cast<size_t>(i)].probability(drafted.token);
+        drafted.p = settings_.temperature == 0
+                        ? distribution(target_, i, firstTokens(start + i), view_).probability(drafted.token)
+                        : served;
+        const double q =
+            options.verifier->proposal == Proposal::mode ? 1 : q_[static_cast<size_t>(i)].probability(drafted.token);
         drafted.acceptance = std::min(1.0, served / q);
         result.draft.push_back(drafted);
     }

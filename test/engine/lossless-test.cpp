@@ -84,7 +84,8 @@ TEST_SUITE("lossless rejection sampling") {
             expected.push_back(draws * p.probability(static_cast<Token>(i)));
         }
         const ChiSquare result = chiSquare(counts, expected);
-        MESSAGE("seed ", seed, ": ", result.bins, " bins of ", draws, " draws, chi-square ", result.value, ", z ", result.z);
+        MESSAGE("seed ", seed, ": ", result.bins, " bins of ", draws, " draws, chi-square ", result.value, ", z ",
+                result.z);
         CHECK(result.bins >= 10);
         CHECK(result.z < exactBound);
     }

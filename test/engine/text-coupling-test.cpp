@@ -64,7 +64,8 @@ constexpr Token endOfRound = -2;
 // is what every round drafted and what it added.
 class Rounds {
 public:
-    Rounds(ToyLanguage& language, const ToyRule& rule, size_t length) : language_(language), rule_(rule), length_(length) {}
+    Rounds(ToyLanguage& language, const ToyRule& rule, size_t length)
+        : language_(language), rule_(rule), length_(length) {}
 
     Outcomes byVerifying() {
         outcomes_.clear();
@@ -84,7 +85,8 @@ public:
 
 private:
     bool continues(const Tokens& text, const Tokens& drafted) {
-        return text.size() + drafted.size() + 1 < length_ && rule_.continues(drafted, language_.q(joined(text, drafted)));
+        return text.size() + drafted.size() + 1 < length_ &&
+               rule_.continues(drafted, language_.q(joined(text, drafted)));
     }
 
     void draftRound(const Tokens& text, const Tokens& drafted, const Tokens& log, double mass) {
@@ -113,7 +115,8 @@ private:
     // left the text, or is about to, and how many tokens after that.
     using Seen = std::map<std::pair<size_t, size_t>, Token>;
 
-    void walkRound(size_t start, const Tokens& drafted, const Tokens& log, size_t accepted, const Seen& seen, double mass) {
+    void walkRound(size_t start, const Tokens& drafted, const Tokens& log, size_t accepted, const Seen& seen,
+                   double mass) {
         if (start == length_) {
             outcomes_[log] += mass;
             return;
@@ -177,7 +180,8 @@ TEST_SUITE("text coupling") {
             Outcomes coupled;
             for (Token drafted = 0; drafted < size; ++drafted) {
                 if (const double share = q.probability(drafted); share > 0) {
-                    for (const auto& [verdict, probability] : decisions(rejectionSampling, {drafted}, {p, p}, {q}, false)) {
+                    for (const auto& [verdict, probability] :
+                         decisions(rejectionSampling, {drafted}, {p, p}, {q}, false)) {
                         const Token text = verdict.second ? *verdict.second : drafted;
                         CHECK((verdict.first == 1) == (text == drafted));
                         verified[{drafted, text}] += share * probability;

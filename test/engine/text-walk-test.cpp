@@ -274,10 +274,12 @@ TEST_SUITE("text walk") {
     TEST_CASE("statesOf gives the states of the prompt's end and of every token behind it") {
         Session session(demoTarget(), demoDraft(), walkOptions());
         const Text text = generate(session, demoPrompts()[0], hot(), 3, roundOptions(0), 30);
-        std::vector<Token> other(text.tokens.begin() + static_cast<std::ptrdiff_t>(text.promptLength), text.tokens.end());
+        std::vector<Token> other(text.tokens.begin() + static_cast<std::ptrdiff_t>(text.promptLength),
+                                 text.tokens.end());
         other[3] = 100;
         const States states = session.statesOf(other);
-        std::vector<Token> tokens(text.tokens.begin(), text.tokens.begin() + static_cast<std::ptrdiff_t>(text.promptLength));
+        std::vector<Token> tokens(text.tokens.begin(),
+                                  text.tokens.begin() + static_cast<std::ptrdiff_t>(text.promptLength));
         tokens.insert(tokens.end(), other.begin(), other.end());
         CHECK(states.size() == (other.size() + 1) * 128);
         checkStates(states, 0, tokens, text.promptLength - 1);

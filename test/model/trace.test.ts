@@ -73,7 +73,11 @@ test("replies are those that plain decoding gives with the prompt's seed", async
   const engine = await plainEngine();
   for (const record of all) {
     const seed = promptSeed(3, record.prompt);
-    const { tokens } = await engine.generate(some[record.prompt]!, { temperature: 1, seed, maxTokens });
+    const { tokens } = await engine.generate(some[record.prompt]!, {
+      temperature: 1,
+      seed,
+      maxTokens,
+    });
     expect(Array.from(record.replyTokens)).toEqual(tokens);
   }
   await engine.dispose();
@@ -275,4 +279,40 @@ test("the target as its own draft stays on the reply", async () => {
     const off = record.ratio.filter((ratio) => Math.abs(ratio - 1) > 0.05);
     expect(off.length / record.ratio.length).toBeLessThan(0.03);
   }
+});
+
+test("rounds along walks accept as many tokens as real rounds do", async () => {
+  const file = path.join(folder, "many.jsonl");
+  writeFileSync(
+    file,
+    gsm8k
+      .slice(0, 60)
+      .map((prompt) => `${JSON.stringify({ prompt })}\n`)
+      .join(""),
+  );
+  /** Tokens a round, and the variance of that. */
+  const measure = async (mode: "walk" | "rounds"): Promise<[number, number]> => {
+    const more = { prompts: file, mode, states: false, maxTokens: 120 };
+    const prompts = (await records((await trace(options(more))).out)).map((record) => {
+      const n = record.replyTokens.length;
+      let rounds = 0;
+      for (let start = 0; start < n; ++rounds) {
+        const { from, count } = startRows(record, start);
+        const room = Math.min(count, 120 - start - 1);
+        let accepted = 0;
+        while (accepted < room && record.accepted[from + accepted] === 1) accepted += 1;
+        start += accepted + 1;
+      }
+      return { n, rounds };
+    });
+    const rounds = sum(prompts.map((each) => each.rounds));
+    const ratio = sum(prompts.map(({ n }) => n)) / rounds;
+    const squares = prompts.map((each) => (each.n - ratio * each.rounds) ** 2);
+    return [ratio, sum(squares) / rounds ** 2];
+  };
+  const [walked, walkedVariance] = await measure("walk");
+  const [real, realVariance] = await measure("rounds");
+  const z = (walked - real) / Math.sqrt(walkedVariance + realVariance);
+  console.info(`tokens a round: ${walked} along walks, ${real} in rounds, z ${z}`);
+  expect(Math.abs(z)).toBeLessThan(4);
 });

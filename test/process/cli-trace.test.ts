@@ -1,13 +1,21 @@
 // `specdecpp trace` as a process: killed at any time, on a full disk, with what is no file of prompts.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { readTrace, type TraceRecord } from "../../lib";
 import { gsm8k } from "../support/demo";
-import { run } from "./child";
-import { cli, json, onTerminal, pair, RunningCli } from "./cli";
+import { root, run } from "./child";
+import { cli, json, onTerminal, pair, RunningCli, shell } from "./cli";
 
 let folder: string;
 let prompts: string;
@@ -39,7 +47,9 @@ function contents(out: string): Record<string, string> {
   return Object.fromEntries(
     readdirSync(out).map((name) => [
       name,
-      createHash("sha256").update(readFileSync(path.join(out, name))).digest("hex"),
+      createHash("sha256")
+        .update(readFileSync(path.join(out, name)))
+        .digest("hex"),
     ]),
   );
 }
@@ -63,7 +73,9 @@ beforeAll(() => {
 test("tells what it will take and what it has done", () => {
   const result = cli(command(inFolder("small"), "--limit", "2", "--json"));
   expect(result.status).toBe(0);
-  expect(result.stderr).toMatch(/The trace will take about .* if replies have their full length; .* are free\./);
+  expect(result.stderr).toMatch(
+    /The trace will take about .* if replies have their full length; .* are free\./,
+  );
   expect(result.stderr).toMatch(/2 prompts, .* rows, .* tokens\/s/);
   expect(json(result)).toMatchObject({ out: inFolder("small"), prompts: 2, skipped: 0 });
 });
@@ -76,79 +88,86 @@ test("a terminal gets a bar with the rate and the time left", () => {
 
 test("killed twenty times and called again, a trace ends with the bytes of one that was not", async () => {
   const out = inFolder("killed");
-  let seed = Number(process.env.SPECDECPP_TEST_SEED ?? Date.now() % 2 ** 31);
+  const seed = Number(process.env.SPECDECPP_TEST_SEED ?? Date.now() % 2 ** 31);
   console.info(`SPECDECPP_TEST_SEED=${seed}`);
-  const random = (): number => (seed = (seed * 48271) % (2 ** 31 - 1)) / (2 ** 31 - 1);
-  const shards = new Set<number>();
-  let kills = 0;
-  for (let i = 0; i < 20; ++i) {
-    if (i % 5 === 0) rmSync(out, { recursive: true, force: true }); // else it is complete before long
+  let state = seed;
+  const random = (): number => (state = (state * 48271) % (2 ** 31 - 1)) / (2 ** 31 - 1);
+  const complete: number[] = []; // prompts that were, after each kill
+  let ends = 0;
+  while (complete.length < 20) {
     const running = new RunningCli(command(out));
-    const timer = setTimeout(
-      () => {
-        running.kill("SIGKILL");
-      },
-      random() * wholeMillis * 1.1,
-    );
-    const { signal } = await running.end();
+    const kill = (): void => {
+      running.kill("SIGKILL");
+    };
+    const timer = setTimeout(kill, random() * wholeMillis);
+    const { status, signal } = await running.end();
     clearTimeout(timer);
-    if (signal === "SIGKILL") kills += 1;
-    if (!existsSync(path.join(out, "header.json"))) continue;
-    const prompts = await read(out); // what is there can be read
-    shards.add(prompts.length);
+    const prompts = existsSync(path.join(out, "header.json")) ? await read(out) : [];
     expect(prompts.map(({ prompt }) => prompt)).toEqual(prompts.map((_, index) => index));
-    if (i % 5 === 4) {
-      expect(cli(command(out))).toMatchObject({ status: 0 });
-      expect(contents(out)).toEqual(contents(whole));
+    if (signal === "SIGKILL") {
+      complete.push(prompts.length);
+      continue;
     }
+    expect(status).toBe(0);
+    expect(contents(out)).toEqual(contents(whole));
+    rmSync(out, { recursive: true });
+    ends += 1;
   }
-  console.info(`${kills} kills; prompts in complete shards after them: ${[...shards].join(", ")}`);
-  expect(kills).toBeGreaterThan(5);
+  expect(cli(command(out))).toMatchObject({ status: 0 });
+  expect(contents(out)).toEqual(contents(whole));
+  console.info(
+    `complete after each kill: ${complete.join(", ")}; came to an end ${ends + 1} times`,
+  );
 }, 300_000);
 
-test("killed while files are put in place, over and over, a trace ends with the same bytes", () => {
-  // Every call of a file system function that changes something ends the process, one after the other.
-  const out = inFolder("steps");
-  const preload = inFolder("die-at.cjs");
-  writeFileSync(
-    preload,
-    `const fs = require("node:fs/promises");
-     let left = Number(process.env.STEPS);
-     const step = () => { if (--left < 0) process.kill(process.pid, "SIGKILL"); };
-     const { open, rename } = fs;
-     fs.rename = async (...args) => { step(); await rename(...args); step(); };
-     fs.open = async (...args) => {
-       const handle = await open(...args);
-       if (String(args[0]).startsWith(process.env.OUT)) {
-         step();
-         const { appendFile, sync } = handle;
-         handle.appendFile = async (bytes) => {
-           step();
-           if (left === 0) { await appendFile.call(handle, bytes.subarray?.(0, 7) ?? bytes.slice(0, 7)); step(); }
-           return appendFile.call(handle, bytes);
-         };
-         handle.sync = () => { step(); return sync.call(handle); };
-       }
-       return handle;
-     };`,
-  );
-  const args = ["--require", preload, path.join(__dirname, "../../dist/cli/cli.mjs")];
-  let ends = 0;
-  for (let steps = 0; steps < 40 && ends === 0; ++steps) {
-    const env = { ...process.env, STEPS: String(steps + 4), OUT: out };
-    rmSync(out, { recursive: true, force: true });
-    const small = command(out, "--limit", "2", "--no-states");
-    const { status } = run(process.execPath, [...args, ...small], env);
-    if (status === 0) ends += 1;
-    if (existsSync(path.join(out, "header.json"))) {
-      expect(cli(command(out, "--limit", "2", "--no-states")).status).toBe(0);
-      if (!existsSync(inFolder("steps-whole"))) {
-        cli(command(inFolder("steps-whole"), "--limit", "2", "--no-states"));
-      }
-      expect(contents(out)).toEqual(contents(inFolder("steps-whole")));
+test("killed at every step of writing and called again, a trace ends with the same bytes", () => {
+  const library = JSON.stringify(path.join(root, "dist", "trace", "folder.js"));
+  const script = `
+    const fs = require("node:fs/promises");
+    let left = Number(process.env.STEPS);
+    const step = () => { if (--left < 0) process.kill(process.pid, "SIGKILL"); };
+    for (const name of ["rename", "rm", "mkdir"]) {
+      const original = fs[name];
+      fs[name] = async (...args) => { step(); const result = await original(...args); step(); return result; };
     }
+    const { open } = fs;
+    fs.open = async (...args) => {
+      step();
+      const handle = await open(...args);
+      const { appendFile, sync } = handle;
+      handle.appendFile = async (content) => {
+        step();
+        await appendFile.call(handle, content.slice(0, 3));
+        step();
+        return appendFile.call(handle, content.slice(3));
+      };
+      handle.sync = () => { step(); return sync.call(handle); };
+      return handle;
+    };
+    const { TraceWriter } = require(${library});
+    (async () => {
+      const writer = await TraceWriter.open(process.env.OUT, { format: 1, mode: "walk", seed: 1 });
+      for (let prompt = writer.next ?? 0; prompt < 3; ++prompt) {
+        await writer.add(new Uint8Array(100).fill(prompt), 1);
+        await writer.finishShard(prompt, prompt + 1);
+      }
+    })();`;
+  const write = (out: string, steps: number): number | null =>
+    run(process.execPath, ["-e", script], { ...process.env, OUT: out, STEPS: String(steps) })
+      .status;
+  const [plain, out] = [inFolder("steps-plain"), inFolder("steps")];
+  expect(write(plain, 1e9)).toBe(0);
+  let steps = 0;
+  for (; write(out, steps) !== 0; ++steps) {
+    if (steps % 3 !== 2)
+      expect(write(out, 1e9)).toBe(0); // now and then killed twice, a step apart
+    else write(out, steps + 1);
+    expect(write(out, 1e9)).toBe(0);
+    expect(contents(out)).toEqual(contents(plain));
+    rmSync(out, { recursive: true });
   }
-  expect(ends).toBe(1);
+  console.info(`${steps} steps`);
+  expect(steps).toBeGreaterThan(30);
 }, 300_000);
 
 test("Ctrl-C keeps complete shards and says how to go on", async () => {
@@ -166,9 +185,19 @@ test("Ctrl-C keeps complete shards and says how to go on", async () => {
 test("a full disk is an error with a remedy; complete shards stay, and the rest comes with room", async () => {
   const disk = inFolder("disk");
   mkdirSync(disk);
-  const bytes = readdirSync(whole).reduce((sum, name) => sum + readFileSync(path.join(whole, name)).length, 0);
+  const bytes = readdirSync(whole).reduce(
+    (sum, name) => sum + readFileSync(path.join(whole, name)).length,
+    0,
+  );
   // Room for the first shard and some of the second.
-  const mounted = run("mount", ["-t", "tmpfs", "-o", `size=${Math.ceil(bytes * 0.6)}`, "none", disk]);
+  const mounted = run("mount", [
+    "-t",
+    "tmpfs",
+    "-o",
+    `size=${Math.ceil(bytes * 0.6)}`,
+    "none",
+    disk,
+  ]);
   if (mounted.status !== 0) {
     console.warn(`not tested, no tmpfs can be mounted here: ${mounted.stderr}`);
     return;
@@ -191,17 +220,34 @@ test("a full disk is an error with a remedy; complete shards stay, and the rest 
   }
 });
 
+test("a file that may not grow is an error with a remedy, and the trace goes on without the limit", async () => {
+  const out = inFolder("limited");
+  const words = ["$CLI", ...command(out).map((word) => `'${word}'`)];
+  const result = shell(`ulimit -f 100; ${words.join(" ")}`); // 100 KiB: not even one shard
+  expect(result.status).toBe(1);
+  expect(result.stderr).toContain("ERR_WRITE");
+  expect(await read(out)).toEqual([]);
+  expect(cli(command(out)).status).toBe(0);
+  expect(contents(out)).toEqual(contents(whole));
+});
+
 test("other options on the same folder are refused", () => {
   const result = cli(command(whole).map((word) => (word === "8" ? "9" : word)));
   expect(result.status).toBe(1);
   expect(result.stderr).toContain("ERR_TRACE_MISMATCH");
-  expect(result.stderr).toContain("maxDraft is 8 there and 9 here");
+  expect(result.stderr).toContain("--max-draft is 8 there and 9 here");
 });
 
 test.each([
   ["no such file", "none.jsonl", undefined, 1, "ERR_FILE_NOT_FOUND"],
   ["an empty file", "empty.jsonl", "", 2, "it has no prompts"],
-  ["a line that is not JSON", "bad.jsonl", '{"prompt":"a"}\n{oops\n', 2, "bad.jsonl, line 2: it is not JSON"],
+  [
+    "a line that is not JSON",
+    "bad.jsonl",
+    '{"prompt":"a"}\n{oops\n',
+    2,
+    "bad.jsonl, line 2: it is not JSON",
+  ],
 ])("%s as prompts is an error", (_, name, content, status, message) => {
   if (content !== undefined) writeFileSync(inFolder(name), content);
   const result = cli(["trace", ...pair, "--prompts", inFolder(name), "--out", inFolder("never")]);
@@ -211,7 +257,7 @@ test.each([
 });
 
 test.each([
-  [["--template", "x"], '--template must be a text with "{prompt}"'],
+  [["--template", "x"], 'template must be a text with "{prompt}"'],
   [["--chat", "--template", "{prompt}"], "mutually exclusive"],
   [["--mode", "fast"], "Invalid values"],
   [["--max-draft", "0"], "--max-draft"],

@@ -156,7 +156,7 @@ async function traced(
 
 function toTraceOptions(args: ArgumentsCamelCase<Arguments>): TraceOptions {
   const { target, draft } = toEngineOptions(args);
-  const { stopRule: _, verifier, ...generation } = toGenerateOptions(args);
+  const { verifier, ...generation } = toGenerateOptions(args);
   const template = args.chat ? chatTemplate : args.template;
   return {
     ...generation,

@@ -16,7 +16,7 @@
 // biased verifier shifts. Every seed is fixed, so a test passes always or never on one machine; the
 // bounds leave room for kernels that round differently.
 
-constexpr double exactBound = 4; // what an exact sampler stays below
+constexpr double exactBound = 4;  // what an exact sampler stays below
 constexpr double detection = 4.5; // what a biased one must exceed
 
 struct Statistic {

@@ -9,7 +9,6 @@ import {
 function walk(width: number): StoredRecord {
   const stored = [1, 3, 1, 2];
   const token = [10, 91, 92, 93, 12, 94, 95];
-  const rows = token.length;
   const column = (scale: number): Float32Array => Float32Array.from(token, (_, i) => i * scale);
   return {
     prompt: 7,
