@@ -1,5 +1,4 @@
 import { whileListening } from "./abort";
-import { SpecdecError } from "./errors";
 import type { Model } from "./model";
 import type { NativeRound, NativeRoundOptions, NativeSession } from "./native/binding";
 import { call, callAsync } from "./native/call";
@@ -65,8 +64,10 @@ export class Generation {
     try {
       yield* this.#loop();
     } catch (error) {
-      if (SpecdecError.isInstance(error)) {
-        error.partial = this.#result(this.signal.aborted ? "aborted" : "error");
+      // Also on what a policy or a consumer throws: what was generated is not lost.
+      if (error instanceof Error) {
+        const partial = this.#result(this.signal.aborted ? "aborted" : "error");
+        (error as { partial?: GenerationResult }).partial = partial;
       }
       throw error;
     }

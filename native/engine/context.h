@@ -13,10 +13,10 @@
 namespace specdecpp {
 
 struct ContextOptions {
-    int size = 0;       // tokens the context holds
-    int threads = 1;    // for every decode, of one row or of many
+    int size = 0;              // tokens the context holds
+    int threads = 1;           // for every decode, of one row or of many
     bool adaptThreads = false; // use fewer where that is faster, `threads` at most
-    int maxOutputs = 1; // rows whose logits one decode may return
+    int maxOutputs = 1;        // rows whose logits one decode may return
     ggml_type typeK = GGML_TYPE_F16;
     ggml_type typeV = GGML_TYPE_F16;
 };
@@ -66,7 +66,7 @@ private:
     struct Patience {
         const std::atomic<bool>* abort;
         Stopwatch watch{};
-        double micros = 0;    // 0: endless
+        double micros = 0; // 0: endless
         unsigned questions = 0;
         bool lost = false;
         bool stops();

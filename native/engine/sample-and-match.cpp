@@ -25,9 +25,8 @@ Verdict verifyByMatching(const VerifierInput& input, Random& random) {
 }
 
 Verdict verifyCoupled(const VerifierInput& input, Random&) {
-    return matchDraws(input, [&input](const Distribution& p, int i) {
-        return coupledDraw(p, input.seed, input.position + i);
-    });
+    return matchDraws(
+        input, [&input](const Distribution& p, int i) { return coupledDraw(p, input.seed, input.position + i); });
 }
 
 } // namespace

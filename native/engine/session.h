@@ -133,11 +133,11 @@ private:
     SamplingSettings view_; // what DraftedToken looks at
     uint64_t seed_ = 0;
     Random random_{0};
-    std::vector<Token> tokens_;          // decided, then drafted
-    std::vector<Distribution> q_;        // one for each drafted token
-    std::vector<DraftedToken> details_;  // the same, if a gate or the caller looks at them
-    double survival_ = 1;                // product of the gate's estimates of the drafted tokens
-    double draftMicros_ = 0;             // of the pending draft
+    std::vector<Token> tokens_;         // decided, then drafted
+    std::vector<Distribution> q_;       // one for each drafted token
+    std::vector<DraftedToken> details_; // the same, if a gate or the caller looks at them
+    double survival_ = 1;               // product of the gate's estimates of the drafted tokens
+    double draftMicros_ = 0;            // of the pending draft
     StopReason stopReason_ = StopReason::none;
     int promptLength_ = 0;
 };

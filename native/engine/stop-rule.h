@@ -16,7 +16,8 @@ struct Shape {
 Shape shapeOf(const Distribution& q);
 
 // An estimate of the probability that a token will be accepted: a weighted sum of features of q, as it
-// is, through the logistic function or through the exponential. Before the draw it knows q alone; after it, the token too.
+// is, through the logistic function or through the exponential. Before the draw it knows q alone; after it, the token
+// too.
 struct Estimate {
     enum class Link { identity, logistic, exponential };
     double bias = 0;

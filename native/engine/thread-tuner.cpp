@@ -8,7 +8,7 @@ namespace specdecpp {
 
 namespace {
 
-constexpr double rate = 0.25;        // weight of a new time in the average
+constexpr double rate = 0.25;         // weight of a new time in the average
 constexpr double trialPatience = 1.5; // of the best time known, for another number of threads
 constexpr double jump = 3;            // times the average: the cores are taken
 constexpr double slackMicros = 200;   // what a scheduler may add to any decode
@@ -39,11 +39,12 @@ ThreadTuner::Plan ThreadTuner::plan(int rows) {
     }
     if (best.micros == 0) {
         // One thread is never given up: nothing is safer.
-        return {best.threads, best.threads == 1 ? std::numeric_limits<double>::infinity() : expectedMicros_ * (1 + rows / 5.0)};
+        return {best.threads,
+                best.threads == 1 ? std::numeric_limits<double>::infinity() : expectedMicros_ * (1 + rows / 5.0)};
     }
     if (--rowClass.untilTrial > 0) {
-        return {best.threads, best.threads == 1 ? std::numeric_limits<double>::infinity()
-                                                : jump * jump * best.micros + slackMicros};
+        return {best.threads,
+                best.threads == 1 ? std::numeric_limits<double>::infinity() : jump * jump * best.micros + slackMicros};
     }
     if (rowClass.nextTrial == rowClass.best) {
         rowClass.nextTrial = (rowClass.nextTrial + 1) % rowClass.candidates.size();

@@ -38,13 +38,13 @@ Verdict mistaken(const VerifierInput& input, Random& random) {
     }
     // planted: the residual of rejection sampling
     Excess residual(plainResidual ? 1 : w[accepted], input.p(accepted), input.q[accepted]);
-    return {accepted, (residual.total() > 0 ? std::move(residual).normalized() : input.p(accepted))
-                          .sample(random.uniform())};
+    return {accepted,
+            (residual.total() > 0 ? std::move(residual).normalized() : input.p(accepted)).sample(random.uniform())};
 }
 
 template <bool plainResidual, bool chanceForgotten, bool weightUnbounded>
-constexpr Verifier mistakenVerifier{"mistaken", mistaken<plainResidual, chanceForgotten, weightUnbounded>, Proposal::sampled,
-                                    false};
+constexpr Verifier mistakenVerifier{"mistaken", mistaken<plainResidual, chanceForgotten, weightUnbounded>,
+                                    Proposal::sampled, false};
 
 double largestVariation(const Verifier& verifier, const ToyRule& rule, size_t length) {
     double largest = 0;
@@ -99,7 +99,8 @@ TEST_SUITE("exact law of block verification") {
     }
 
     TEST_CASE("dropping the newest token of low probability is found") {
-        const ToyRule dropping{"dropping", [](const Tokens& drafted, const Distribution&) { return drafted.size() < 2; },
+        const ToyRule dropping{"dropping",
+                               [](const Tokens& drafted, const Distribution&) { return drafted.size() < 2; },
                                [](Token drawn, const Distribution& q) { return q.probability(drawn) < 0.5; }};
         CHECK(largestVariation(blockVerification, dropping, 2) > 0.1);
     }

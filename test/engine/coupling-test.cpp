@@ -8,6 +8,7 @@
 #include "verifier.h"
 
 #include "support/chi-square.h"
+#include "support/teacher.h"
 
 #include <doctest/doctest.h>
 
@@ -64,26 +65,19 @@ std::vector<double> weightsOf(size_t size, const std::function<double(size_t)>& 
 std::vector<double> randomWeights(size_t size, double spread, double impossible, std::mt19937_64& generator) {
     std::normal_distribution<double> logit(0, spread);
     std::uniform_real_distribution<double> uniform;
-    std::vector<double> weights = weightsOf(size, [&](size_t) {
-        return uniform(generator) < impossible ? 0 : std::exp(logit(generator));
-    });
+    std::vector<double> weights =
+        weightsOf(size, [&](size_t) { return uniform(generator) < impossible ? 0 : std::exp(logit(generator)); });
     weights[generator() % size] += 1;
     return weights;
 }
 
 // The definition of a coupled draw, without its shortcut.
-double score(const Distribution& p, Token token, uint64_t seed, int position) {
-    const uint64_t key = mixed(mixed(seed) + static_cast<uint64_t>(position));
-    const double u = openUniform(mixed(key + static_cast<uint64_t>(token)));
-    return std::log(p.probability(token)) - std::log(-std::log(u));
-}
-
 Token naiveDraw(const Distribution& p, uint64_t seed, int position) {
     double best = -std::numeric_limits<double>::infinity();
     Token winner = -1;
     for (size_t i = 0; i < p.probabilities().size(); ++i) {
-        if (p.probabilities()[i] > 0 && score(p, p.token(i), seed, position) > best) {
-            best = score(p, p.token(i), seed, position);
+        if (p.probabilities()[i] > 0 && coupledScore(p, p.token(i), seed, position) > best) {
+            best = coupledScore(p, p.token(i), seed, position);
             winner = p.token(i);
         }
     }
@@ -106,8 +100,8 @@ void checkMarginal(const char* name, const Distribution& p, int seeds, int posit
         }
     }
     const ChiSquare result = chiSquare(counts, expected);
-    MESSAGE(std::string(name), ": ", seeds * positions, " draws, ", result.bins, " bins, chi-square ", result.value, ", z ",
-            result.z);
+    MESSAGE(std::string(name), ": ", seeds * positions, " draws, ", result.bins, " bins, chi-square ", result.value,
+            ", z ", result.z);
     CHECK(std::abs(result.z) < bound);
 }
 
@@ -128,7 +122,8 @@ void checkIndependence(const char* name, const std::function<std::pair<Token, To
         }
     }
     const ChiSquare result = chiSquare(counts, expected);
-    MESSAGE(std::string(name), ": ", result.bins, " bins of ", pairs, " pairs, chi-square ", result.value, ", z ", result.z);
+    MESSAGE(std::string(name), ": ", result.bins, " bins of ", pairs, " pairs, chi-square ", result.value, ", z ",
+            result.z);
     CHECK(std::abs(result.z) < bound);
 }
 
@@ -149,8 +144,8 @@ TEST_SUITE("coupling") {
         checkMarginal("geometric", dense(weightsOf(20, [](size_t i) { return std::pow(0.7, i); })), 200, 500);
         checkMarginal("nearly certain", dense({0.9995, 0.0002, 0.0002, 0.0001}), 200, 2000);
         checkMarginal("two", dense({1, 3}), 10, 10000);
-        checkMarginal("every other impossible", dense(weightsOf(12, [](size_t i) { return i % 2 == 0 ? 0.0 : 1.0 + i; })),
-                      200, 500);
+        checkMarginal("every other impossible",
+                      dense(weightsOf(12, [](size_t i) { return i % 2 == 0 ? 0.0 : 1.0 + i; })), 200, 500);
         checkMarginal("sparse", Distribution::sparse({3, 7, 8, 4000}, {0.4, 0.3, 0.2, 0.1}), 200, 500);
         checkMarginal("sparse, nearly certain", Distribution::sparse({5, 9}, {0.999, 0.001}), 100, 2000);
         std::mt19937_64 generator(1);
@@ -158,7 +153,8 @@ TEST_SUITE("coupling") {
         checkMarginal("400 of 4096 tokens", sparse(randomWeights(4096, 3, 0.9, generator)), 200, 500);
     }
 
-    TEST_CASE("a coupled draw has the law of its distribution over seeds at one position, and over positions of one seed") {
+    TEST_CASE(
+        "a coupled draw has the law of its distribution over seeds at one position, and over positions of one seed") {
         const Distribution p = dense(weightsOf(20, [](size_t i) { return std::pow(0.7, i); }));
         checkMarginal("one position", p, 100000, 1);
         checkMarginal("one seed", p, 1, 100000);
@@ -194,28 +190,35 @@ TEST_SUITE("coupling") {
             return std::pair(coupledDraw(p, seedA, positionA), coupledDraw(q, seedB, positionB));
         };
         const auto u = [](int i) { return static_cast<uint64_t>(i); };
-        checkIndependence("positions t, t + 1", [&](int i) { return pairOf(7, i, 7, i + 1); }, p, q);
-        checkIndependence("positions t, t + 4096", [&](int i) { return pairOf(8, i, 8, i + 4096); }, p, q);
-        checkIndependence("seeds s, s + 1", [&](int i) { return pairOf(u(i), 20, u(i) + 1, 20); }, p, q);
-        checkIndependence("seed and position exchanged", [&](int i) { return pairOf(u(i), i + 1, u(i) + 1, i); }, p, q);
-        checkIndependence("seed + position constant", [&](int i) { return pairOf(u(i), 9, u(i) + 1, 8); }, p, q);
-        checkIndependence("seeds s, -s", [&](int i) { return pairOf(u(i) + 1, 3, ~u(i), 3); }, p, q);
+        checkIndependence(
+            "positions t, t + 1", [&](int i) { return pairOf(7, i, 7, i + 1); }, p, q);
+        checkIndependence(
+            "positions t, t + 4096", [&](int i) { return pairOf(8, i, 8, i + 4096); }, p, q);
+        checkIndependence(
+            "seeds s, s + 1", [&](int i) { return pairOf(u(i), 20, u(i) + 1, 20); }, p, q);
+        checkIndependence(
+            "seed and position exchanged", [&](int i) { return pairOf(u(i), i + 1, u(i) + 1, i); }, p, q);
+        checkIndependence(
+            "seed + position constant", [&](int i) { return pairOf(u(i), 9, u(i) + 1, 8); }, p, q);
+        checkIndependence(
+            "seeds s, -s", [&](int i) { return pairOf(u(i) + 1, 3, ~u(i), 3); }, p, q);
     }
 
     TEST_CASE("draws for neighbouring tokens of one position are independent") {
         // The winners of two pairs of tokens: {0, 1} and {2, 3}.
         const Distribution p = Distribution::sparse({0, 1}, {0.5, 0.5});
         const Distribution q = Distribution::sparse({2, 3}, {0.4, 0.6});
-        checkIndependence("tokens", [&](int i) { return std::pair(coupledDraw(p, 1, i), coupledDraw(q, 1, i) - 2); }, p,
-                          q);
+        checkIndependence(
+            "tokens", [&](int i) { return std::pair(coupledDraw(p, 1, i), coupledDraw(q, 1, i) - 2); }, p, q);
         const Distribution r = Distribution::sparse({1, 2}, {0.5, 0.5});
         const Distribution s = Distribution::sparse({3, 0}, {0.5, 0.5});
-        checkIndependence("tokens, seeds",
-                          [&](int i) {
-                              const auto seed = static_cast<uint64_t>(i);
-                              return std::pair(coupledDraw(r, seed, 1) - 1, coupledDraw(s, seed, 1) == 3 ? 0 : 1);
-                          },
-                          r, s);
+        checkIndependence(
+            "tokens, seeds",
+            [&](int i) {
+                const auto seed = static_cast<uint64_t>(i);
+                return std::pair(coupledDraw(r, seed, 1) - 1, coupledDraw(s, seed, 1) == 3 ? 0 : 1);
+            },
+            r, s);
     }
 
     TEST_CASE("the dense and the sparse form of a distribution give the same token") {
@@ -296,8 +299,8 @@ TEST_SUITE("coupling") {
                 }
             }
             const bool hasBonusRow = generator() % 2 == 0 || count == 0;
-            const VerifierInput input{drafted, q, [&](int j) -> const Distribution& { return p.at(j); }, hasBonusRow, seed,
-                                      position};
+            const VerifierInput input{drafted,     q,    [&](int j) -> const Distribution& { return p.at(j); },
+                                      hasBonusRow, seed, position};
             const Verdict verdict = coupledSampling.verify(input, unused);
             int expected = 0;
             while (expected < count && drafted[expected] == naiveDraw(p[expected], seed, position + expected)) {

@@ -51,8 +51,9 @@ TEST_SUITE("exact law") {
     }
 
     TEST_CASE("sample-and-match has the target's law even if drawn tokens are dropped") {
-        const ToyRule dropping{"dropping", [](const Tokens& drafted, const Distribution&) { return drafted.size() < 3; },
-                             [](Token drawn, const Distribution&) { return drawn == 1; }};
+        const ToyRule dropping{"dropping",
+                               [](const Tokens& drafted, const Distribution&) { return drafted.size() < 3; },
+                               [](Token drawn, const Distribution&) { return drawn == 1; }};
         ToyLanguage language(3, 5);
         CHECK(totalVariation(language, sampleAndMatch, dropping, 3) < 1e-12);
     }
@@ -72,8 +73,9 @@ TEST_SUITE("exact law") {
     }
 
     TEST_CASE("dropping the newest token of low probability is found in random languages") {
-        const ToyRule dropping{"dropping", [](const Tokens& drafted, const Distribution&) { return drafted.size() < 2; },
-                             [](Token drawn, const Distribution& q) { return q.probability(drawn) < 0.5; }};
+        const ToyRule dropping{"dropping",
+                               [](const Tokens& drafted, const Distribution&) { return drafted.size() < 2; },
+                               [](Token drawn, const Distribution& q) { return q.probability(drawn) < 0.5; }};
         double largest = 0;
         for (unsigned seed = 1; seed <= 12; ++seed) {
             ToyLanguage language(3, seed);

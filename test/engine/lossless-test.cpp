@@ -84,7 +84,8 @@ TEST_SUITE("lossless rejection sampling") {
             expected.push_back(draws * p.probability(static_cast<Token>(i)));
         }
         const ChiSquare result = chiSquare(counts, expected);
-        MESSAGE("seed ", seed, ": ", result.bins, " bins of ", draws, " draws, chi-square ", result.value, ", z ", result.z);
+        MESSAGE("seed ", seed, ": ", result.bins, " bins of ", draws, " draws, chi-square ", result.value, ", z ",
+                result.z);
         CHECK(result.bins >= 10);
         CHECK(result.z < exactBound);
     }
@@ -94,7 +95,7 @@ TEST_SUITE("lossless rejection sampling") {
 TEST_SUITE("lossless sample-and-match") {
 
     TEST_CASE("sample-and-match at temperature 0.7 draws from the target") {
-        checkLengths(sampleAndMatch, plainSampling(0.7), 50000);
+        checkLossless(sampleAndMatch, fixedRule(4), plainSampling(0.7), 50000);
     }
 
     TEST_CASE("sample-and-match at temperature 1 draws from the target") {
@@ -102,11 +103,11 @@ TEST_SUITE("lossless sample-and-match") {
     }
 
     TEST_CASE("sample-and-match with top-k and top-p at temperature 0.7 draws from the target") {
-        checkLengths(sampleAndMatch, truncatedSampling(0.7), 70000);
+        checkLossless(sampleAndMatch, fixedRule(4), truncatedSampling(0.7), 70000);
     }
 
     TEST_CASE("sample-and-match with top-k and top-p at temperature 1 draws from the target") {
-        checkLengths(sampleAndMatch, truncatedSampling(1), 80000);
+        checkLossless(sampleAndMatch, fixedRule(4), truncatedSampling(1), 80000);
     }
 
     TEST_CASE("sample-and-match with penalties draws from the target") {
