@@ -441,11 +441,11 @@ TEST_SUITE("stop rule") {
     }
 
     TEST_CASE("a product counts the tokens of its own round alone, one that was not drawn not at all") {
-        // Products of 1/2: 1/2, 1/4, then 1/8, which is below the threshold.
+        // Products of 1/2: 1/2, then 1/4, which is the threshold and not below it, then 1/8, which is.
         Gate gate;
         gate.estimate.bias = 0.5;
         gate.product = true;
-        gate.threshold = 0.2;
+        gate.threshold = 0.25;
         Session session(demoTarget(), demoDraft(), sessionOptions(6));
         for (const auto& [when, drafted] :
              {std::pair(Gate::When::beforeDraw, 2), std::pair(Gate::When::afterDraw, 3)}) {
@@ -458,6 +458,20 @@ TEST_SUITE("stop rule") {
                 session.verify(optionsOf({6, gate}), drafted);
             }
         }
+    }
+
+    TEST_CASE("a token that a gate kept from being drawn has no part in the product if drafting goes on after all") {
+        Gate gate;
+        gate.estimate.bias = 0.5;
+        gate.product = true;
+        gate.threshold = 0.2;
+        Session session(demoTarget(), demoDraft(), sessionOptions(6));
+        start(session, plainSampling(0));
+        session.draft(optionsOf({6, gate}));
+        CHECK(session.drafted() == 2);
+        gate.threshold = 0.1; // 1/8 is above it, 1/16 is not
+        session.draft(optionsOf({6, gate}));
+        CHECK(session.drafted() == 3);
     }
 
     TEST_CASE("drafting one token a call gives the text, the drafts and the reasons of whole rounds") {
