@@ -1,6 +1,5 @@
 import { whileListening } from "./abort";
 import type { CostModel } from "./cost/cost-model";
-import { SpecdecError } from "./errors";
 import type { Model } from "./model";
 import type {
   NativeRound,
@@ -72,8 +71,10 @@ export class Generation {
     try {
       yield* this.#loop();
     } catch (error) {
-      if (SpecdecError.isInstance(error)) {
-        error.partial = this.#result(this.signal.aborted ? "aborted" : "error");
+      // Also on what a policy or a consumer throws: what was generated is not lost.
+      if (error instanceof Error) {
+        const partial = this.#result(this.signal.aborted ? "aborted" : "error");
+        (error as { partial?: GenerationResult }).partial = partial;
       }
       throw error;
     }

@@ -12,6 +12,8 @@ const { cpSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } =
 const root = path.join(import.meta.dirname, "..");
 const work = fs.mkdtempSync(path.join(os.tmpdir(), "specdecpp-package-"));
 const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+// Not among the dependencies: npm cannot lock its optional packages for other platforms.
+const pnpm = "pnpm@12.21.0";
 const tarball = `specdecpp-${version}.tgz`;
 const release = path.join("node_modules", "specdecpp", "build", "Release");
 const tool = (/** @type {string} */ name) => path.join(root, "node_modules", ".bin", name);
@@ -172,13 +174,30 @@ async function checkNpm() {
 }
 
 async function checkPnpm() {
+  await check("pnpm itself", () =>
+    run(
+      work,
+      "npm",
+      "install",
+      "--prefix",
+      path.join(work, "tools"),
+      "--no-audit",
+      "--no-fund",
+      pnpm,
+    ),
+  );
   const project = makeProject("pnpm", {});
   writeFileSync(
     path.join(project, "pnpm-workspace.yaml"),
     `allowBuilds:\n  "specdecpp@file:../${tarball}": true\n  node-llama-cpp: false\n`,
   );
   await check("pnpm: install with the script allowed", () =>
-    run(project, tool("pnpm"), "install", "--prefer-offline"),
+    run(
+      project,
+      path.join(work, "tools", "node_modules", ".bin", "pnpm"),
+      "install",
+      "--prefer-offline",
+    ),
   );
   await check("pnpm: generates", () => checkGeneration(project));
 }

@@ -121,6 +121,11 @@ export const decodingOptions = {
     describe: "Tokens that a round drafts at most, 1 to 64",
     defaultDescription: `${defaultMaxDraftTokens}, or the K of --stop`,
   },
+  "draft-top-k": {
+    ...number,
+    describe: "The draft draws from this many of its most probable tokens; 0: as the target",
+    defaultDescription: "0",
+  },
   verifier: {
     ...string,
     choices: ["greedy", "rejection", "block", "coupled", "match"] as const satisfies VerifierName[],
@@ -225,6 +230,7 @@ export function toGenerateOptions(args: GenerationArguments): GenerateOptions {
     repeatPenalty: args.repeatPenalty,
     presencePenalty: args.presencePenalty,
     frequencyPenalty: args.frequencyPenalty,
+    draftTopK: args.draftTopK,
     seed: args.seed,
     maxTokens: args.maxTokens,
     stopRule: args.stop,

@@ -80,7 +80,8 @@ struct Walk {
 //
 // Invariants between calls, also after an error or an abort: tokens() is what has been decided; the
 // target has evaluated at most all of it but the last token, exactly that once the prompt is in (or
-// nothing, where an error cost a recurrent model its state: the next round evaluates the text anew);
+// less after a walk, and nothing where an error cost a recurrent model its state: the next round
+// evaluates the rest);
 // the draft has evaluated a prefix of that, which may be shorter; nothing drafted is left over, but
 // between draft() and verify().
 class Session {

@@ -2,6 +2,8 @@
 // verifier's decision, and the rollback of both caches to what it kept.
 
 #include "error.h"
+#include "excess.h"
+#include "rejection-sampling.h"
 #include "session.h"
 #include "stopwatch.h"
 
@@ -9,6 +11,24 @@
 #include <string>
 
 namespace specdecpp {
+
+namespace {
+
+// The probability that a drafted token is accepted.
+double acceptance(Proposal proposal, const Distribution& p, const Distribution& q, Token token) {
+    const double served = p.probability(token);
+    switch (proposal) {
+    case Proposal::mode:
+        return served;
+    case Proposal::coupled:
+        // P(X = y | Y = y) = 1 / Σ max(q, p q(y) / p(y)), of two Gumbel-max draws X ~ p and Y ~ q.
+        return served > 0 ? 1 / (1 + Excess(q.probability(token) / served, p, q).total()) : 0;
+    default:
+        return acceptanceProbability(served, q.probability(token));
+    }
+}
+
+} // namespace
 
 Round Session::verify(const RoundOptions& options, int submitted) {
     if (submitted < drafted() && !options.verifier->allowsDropping && settings_.temperature > 0) {
@@ -86,13 +106,10 @@ void Session::addDetails(const RoundOptions& options, Round& result) const {
     for (int i = 0; i < known; ++i) {
         DraftedToken drafted = details_[static_cast<size_t>(i)];
         const Distribution p = distribution(target_, i, firstTokens(start + i), settings_);
-        const double served = p.probability(drafted.token);
-        drafted.p = settings_.temperature == 0
-                        ? distribution(target_, i, firstTokens(start + i), view_).probability(drafted.token)
-                        : served;
-        const double q =
-            options.verifier->proposal == Proposal::mode ? 1 : q_[static_cast<size_t>(i)].probability(drafted.token);
-        drafted.acceptance = std::min(1.0, served / q);
+        const Distribution seen =
+            settings_.temperature == 0 ? distribution(target_, i, firstTokens(start + i), view_) : p;
+        drafted.p = seen.probability(drafted.token);
+        drafted.acceptance = acceptance(options.verifier->proposal, p, q_[static_cast<size_t>(i)], drafted.token);
         result.draft.push_back(drafted);
     }
 }

@@ -47,31 +47,23 @@ function cmake(out, variables, extra, verbose) {
   );
   const defines = Object.entries(variables).map(([name, value]) => `--CD${name}=${value}`);
   const passed = extra.map((argument) => `--CD${argument.replace(/^-D/, "")}`);
-  const arguments_ = [
-    cmakeJs,
-    "compile",
-    "--directory",
-    root,
-    "--out",
-    out,
-    "--parallel",
-    "2",
-    ...defines,
-    ...passed,
-  ];
-  const result = spawnSync(process.execPath, arguments_, {
-    cwd: root,
-    encoding: "utf8",
-    stdio: verbose ? "inherit" : "pipe",
-    maxBuffer: 1 << 28,
-  });
-  if (result.status !== 0) {
-    process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}`);
-    throw new BuildError(
-      "CMake or the compiler failed; its output is above.",
-      "a working CMake 3.19 or newer and a C++20 compiler",
-      "see the first error above; after a change of the machine, delete the build folder and run: npx specdecpp build",
-    );
+  const common = ["--directory", root, "--out", out, "--parallel", "2", ...defines, ...passed];
+  // Both steps: `compile` would leave an existing configuration as it is, whatever is asked for now.
+  for (const step of ["configure", "build"]) {
+    const result = spawnSync(process.execPath, [cmakeJs, step, ...common], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: verbose ? "inherit" : "pipe",
+      maxBuffer: 1 << 28,
+    });
+    if (result.status !== 0) {
+      process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}`);
+      throw new BuildError(
+        "CMake or the compiler failed; its output is above.",
+        "a working CMake 3.19 or newer and a C++20 compiler",
+        "see the first error above; after a change of the machine, delete the build folder and run: npx specdecpp build",
+      );
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include "verifier.h"
 
 #include "support/chi-square.h"
+#include "support/teacher.h"
 
 #include <doctest/doctest.h>
 
@@ -71,18 +72,12 @@ std::vector<double> randomWeights(size_t size, double spread, double impossible,
 }
 
 // The definition of a coupled draw, without its shortcut.
-double score(const Distribution& p, Token token, uint64_t seed, int position) {
-    const uint64_t key = mixed(mixed(seed) + static_cast<uint64_t>(position));
-    const double u = openUniform(mixed(key + static_cast<uint64_t>(token)));
-    return std::log(p.probability(token)) - std::log(-std::log(u));
-}
-
 Token naiveDraw(const Distribution& p, uint64_t seed, int position) {
     double best = -std::numeric_limits<double>::infinity();
     Token winner = -1;
     for (size_t i = 0; i < p.probabilities().size(); ++i) {
-        if (p.probabilities()[i] > 0 && score(p, p.token(i), seed, position) > best) {
-            best = score(p, p.token(i), seed, position);
+        if (p.probabilities()[i] > 0 && coupledScore(p, p.token(i), seed, position) > best) {
+            best = coupledScore(p, p.token(i), seed, position);
             winner = p.token(i);
         }
     }

@@ -5,6 +5,7 @@
 
 #include "support/demo.h"
 #include "support/generate.h"
+#include "support/rules.h"
 #include "support/teacher.h"
 
 #include <doctest/doctest.h>
@@ -32,28 +33,32 @@ const std::vector<Text>& plainTexts() {
     return texts;
 }
 
-void checkIdentity(const Verifier& verifier) {
-    for (const int length : {1, 4, 12}) {
-        Session session(demoTarget(), demoDraft(), sessionOptions(length));
+// At temperature 0, over every `step`th prompt.
+void checkIdentity(const Verifier& verifier, const std::vector<NamedRule>& rules, size_t step = 1) {
+    for (const NamedRule& rule : rules) {
+        Session session(demoTarget(), demoDraft(), sessionOptions(rule.rule.length));
+        RoundOptions options = roundOptions(rule.rule.length, verifier);
+        options.rule = rule.rule;
+        int texts = 0;
         int nearTies = 0;
         double largestGap = 0;
         int accepted = 0;
-        int tokens = 0;
-        for (size_t i = 0; i < demoPrompts().size(); ++i) {
-            const Text text = generate(session, demoPrompts()[i], {}, 1, roundOptions(length, verifier), replyTokens);
+        int drafted = 0;
+        for (size_t i = 0; i < demoPrompts().size(); i += step) {
+            const Text text = generate(session, demoPrompts()[i], {}, 1, options, replyTokens);
             const double gap = gapAtFirstDifference(text.tokens, plainTexts()[i].tokens);
-            CAPTURE(length);
-            CAPTURE(i);
+            INFO(rule.name, ", prompt ", i);
             CHECK(gap < nearTie);
+            ++texts;
             nearTies += text.tokens != plainTexts()[i].tokens;
             largestGap = std::max(largestGap, gap);
             accepted += text.accepted;
-            tokens += static_cast<int>(text.replyLength());
+            drafted += text.drafted;
         }
-        MESSAGE(std::string(verifier.name), ", K = ", length, ": ", demoPrompts().size(), " texts of ", tokens,
-                " tokens, ", accepted, " accepted; ", nearTies, " part at a near tie, the largest gap ", largestGap);
+        MESSAGE(std::string(verifier.name), ", ", rule.name, ": ", texts, " texts, ", accepted, " of ", drafted,
+                " accepted; ", nearTies, " part at a near tie, the largest gap ", largestGap);
         CHECK(accepted > 0);
-        CHECK(nearTies <= static_cast<int>(demoPrompts().size()) / 4);
+        CHECK(nearTies <= std::max(1, texts / 4));
     }
 }
 
@@ -107,11 +112,25 @@ double distanceAtFirstDifference(const Text& a, const Text& b, uint64_t seed) {
 TEST_SUITE("identity") {
 
     TEST_CASE("at temperature 0 rejection sampling generates what plain decoding does") {
-        checkIdentity(rejectionSampling);
+        checkIdentity(rejectionSampling, {fixedRule(1), fixedRule(4), fixedRule(12)});
     }
 
     TEST_CASE("at temperature 0 sample-and-match generates what plain decoding does") {
-        checkIdentity(sampleAndMatch);
+        checkIdentity(sampleAndMatch, {fixedRule(1), fixedRule(4), fixedRule(12)});
+    }
+
+    TEST_CASE("at temperature 0 block verification generates what plain decoding does") {
+        checkIdentity(blockVerification, {fixedRule(4), fixedRule(12)}, 2);
+    }
+
+    TEST_CASE("at temperature 0 the coupled verifier generates what plain decoding does") {
+        checkIdentity(coupledSampling, {fixedRule(4), fixedRule(12)}, 2);
+    }
+
+    TEST_CASE("at temperature 0 every verifier generates what plain decoding does under every kind of rule") {
+        for (const Verifier* verifier : allVerifiers()) {
+            checkIdentity(*verifier, gatedRules(), 3);
+        }
     }
 
     TEST_CASE("at temperature 0 penalties see the same tokens in a round as in plain decoding") {

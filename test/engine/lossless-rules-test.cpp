@@ -55,6 +55,12 @@ TEST_SUITE("lossless rules") {
         checkMatrix(truncatedSampling(1), 400000, 2);
     }
 
+    TEST_CASE("verifiers draw from the target where the draft draws from a few tokens alone") {
+        SamplingSettings settings = plainSampling(1);
+        settings.draftTopK = 8;
+        checkMatrix(settings, 600000, 1);
+    }
+
     TEST_CASE("block verification that drops unlikely drafts is found") {
         const Verifier biased{"dropping block", dropUnlikely<blockVerification>, Proposal::sampled, false};
         CHECK(measure(biased, fixedRule(4), plainSampling(1), 500000, 2000).largest() > detection);

@@ -95,7 +95,7 @@ TEST_SUITE("lossless rejection sampling") {
 TEST_SUITE("lossless sample-and-match") {
 
     TEST_CASE("sample-and-match at temperature 0.7 draws from the target") {
-        checkLengths(sampleAndMatch, plainSampling(0.7), 50000);
+        checkLossless(sampleAndMatch, fixedRule(4), plainSampling(0.7), 50000);
     }
 
     TEST_CASE("sample-and-match at temperature 1 draws from the target") {
@@ -103,11 +103,11 @@ TEST_SUITE("lossless sample-and-match") {
     }
 
     TEST_CASE("sample-and-match with top-k and top-p at temperature 0.7 draws from the target") {
-        checkLengths(sampleAndMatch, truncatedSampling(0.7), 70000);
+        checkLossless(sampleAndMatch, fixedRule(4), truncatedSampling(0.7), 70000);
     }
 
     TEST_CASE("sample-and-match with top-k and top-p at temperature 1 draws from the target") {
-        checkLengths(sampleAndMatch, truncatedSampling(1), 80000);
+        checkLossless(sampleAndMatch, fixedRule(4), truncatedSampling(1), 80000);
     }
 
     TEST_CASE("sample-and-match with penalties draws from the target") {

@@ -36,19 +36,30 @@ function choose(n: number): string[] {
 }
 
 /** How far apart the two tokens' scores are at the first difference; undefined if there is none. */
-function gap(a: GenerationResult, b: GenerationResult, options: GenerateOptions): number | undefined {
+function gap(
+  a: GenerationResult,
+  b: GenerationResult,
+  options: GenerateOptions,
+): number | undefined {
   const at = a.tokens.findIndex((token, i) => token !== b.tokens[i]);
   if (at < 0 && a.tokens.length === b.tokens.length) return undefined;
   const position = a.stats.promptTokens + at;
   const { temperature = 0, seed = 0 } = options;
   const score = ({ logprobs = [], tokens }: GenerationResult): number => {
     const logprob = logprobs[at] ?? NaN;
-    return temperature === 0 ? logprob : logprob / temperature + gumbel(seed, position, tokens[at] ?? -1);
+    return temperature === 0
+      ? logprob
+      : logprob / temperature + gumbel(seed, position, tokens[at] ?? -1);
   };
   return Math.abs(score(a) - score(b));
 }
 
-async function checkIdentity(name: string, n: number, options: GenerateOptions, rules: string[]): Promise<void> {
+async function checkIdentity(
+  name: string,
+  n: number,
+  options: GenerateOptions,
+  rules: string[],
+): Promise<void> {
   const gaps: number[] = [];
   for (const [seed, prompt] of choose(n).entries()) {
     const common = { ...options, seed, maxTokens, logprobs: true };
@@ -72,15 +83,23 @@ test.each([
   [12, "greedy"],
   [4, "rejection"],
   [4, "block"],
-] as const)("temperature 0, K = %i, %s: the tokens are those of the target alone", async (K, verifier) => {
-  await checkIdentity(`T = 0, K = ${K}, ${verifier}`, count, { verifier }, [`fixed:${K}`]);
-});
+] as const)(
+  "temperature 0, K = %i, %s: the tokens are those of the target alone",
+  async (K, verifier) => {
+    await checkIdentity(`T = 0, K = ${K}, ${verifier}`, count, { verifier }, [`fixed:${K}`]);
+  },
+);
 
 test.each([0.3, 0.7, 1, 1.5])(
   "temperature %d, coupled: under every rule the tokens are those of plain decoding with the same seed",
   async (temperature) => {
     const rules = policyKinds.map(({ name }) => (name === "fixed" ? "fixed:6" : name));
     const n = count < 200 ? Math.ceil(count / 5) : 200;
-    await checkIdentity(`T = ${temperature}, coupled`, n, { temperature, verifier: "coupled" }, rules);
+    await checkIdentity(
+      `T = ${temperature}, coupled`,
+      n,
+      { temperature, verifier: "coupled" },
+      rules,
+    );
   },
 );

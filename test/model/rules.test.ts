@@ -1,5 +1,5 @@
 import type { DraftedToken, Engine, Policy, RoundInfo, VerifierName } from "../../lib";
-import { grammar, policyKinds } from "../../lib/policy/policies";
+import { policyKinds } from "../../lib/policy/policies";
 import { demoEngine, gsm8k, plainEngine, prompt } from "../support/demo";
 import { rejection } from "../support/expect-error";
 
@@ -178,7 +178,10 @@ describe("a policy of one's own", () => {
         throw new RangeError("planted");
       },
     };
-    await expect(engine.generate(prompt, { stopRule: policy })).rejects.toThrow("planted");
+    await expect(engine.generate(prompt, { stopRule: policy })).rejects.toMatchObject({
+      message: "planted",
+      partial: { finishReason: "error" },
+    });
     expect((await engine.generate(prompt)).text).toBe((await plain.generate(prompt)).text);
   });
 });

@@ -1,6 +1,8 @@
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { policyKinds } from "../../lib/policy/policies";
+import { evaluate } from "./child";
 import { cli, draft, json, onTerminal, pair, shell, target } from "./cli";
 
 const prompt = "Once upon a time";
@@ -12,7 +14,8 @@ interface Output {
   finishReason: string;
   seed: number;
   logprobs?: number[];
-  stats: { generated: number; targetPasses: number; drafted: number };
+  rounds?: { generated: number; drafted: number; stopReason: string; draft: { q: number }[] }[];
+  stats: { generated: number; targetPasses: number; drafted: number; draftLengths: number[] };
 }
 
 let folder: string;
@@ -26,6 +29,10 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
 
 function file(name: string, content: string | Buffer): string {
   const where = path.join(folder, name);
@@ -101,12 +108,72 @@ test("the seed in the output repeats a text drawn at random", () => {
   expect(other.tokens).not.toEqual(first.tokens);
 });
 
+test("--details adds to --json what each round drafted", () => {
+  const { tokens, rounds } = json<Output>(
+    cli(["generate", ...brief, "--prompt", prompt, "--json", "--details"]),
+  );
+  expect(rounds?.reduce((sum, { generated }) => sum + generated, 0)).toBe(tokens.length);
+  for (const { drafted, draft: details, stopReason } of rounds ?? []) {
+    expect(details).toHaveLength(drafted);
+    expect(["length", "room"]).toContain(stopReason);
+  }
+  expect(Object.keys(rounds?.[0]?.draft[0] ?? {}).sort()).toEqual(
+    ["id", "q", "p", "acceptance", "mode", "margin", "entropy"].sort(),
+  );
+});
+
+test.each(["greedy", "rejection", "block", "coupled", "match"])(
+  "--verifier %s gives the same text at temperature 0",
+  (verifier) => {
+    const result = cli(["generate", ...brief, "--prompt", prompt, "--verifier", verifier]);
+    expect(result).toMatchObject({ status: 0, stdout: expected, stderr: "" });
+  },
+);
+
+test.each(policyKinds.map((kind) => kind.name))(
+  "--stop %s gives the same text at temperature 0",
+  (name) => {
+    const rule = name === "fixed" ? "fixed:3" : name;
+    const result = cli(["generate", ...brief, "--prompt", prompt, "--stop", rule]);
+    expect(result).toMatchObject({ status: 0, stdout: expected, stderr: "" });
+  },
+);
+
+test("the help of --stop has every rule with what it means, and the default", () => {
+  const { stdout } = cli(["generate", "--help"]);
+  const [, rules] = stdout.split("\nStop rules:\n");
+  expect(rules?.trimEnd().split("\n")).toHaveLength(policyKinds.length);
+  for (const kind of policyKinds) {
+    expect(rules).toMatch(new RegExp(`^  ${kind.name}\\S*  +${escape(kind.describe)}`, "m"));
+  }
+  expect(rules).toMatch(/^ {2}confidence\[:P\] .* \(P = 0\.4\)$/m);
+  expect(stdout).toMatch(/^ +--stop .*\[default: fixed:4 with a draft\]$/m);
+});
+
+test("--max-draft bounds what any rule drafts", () => {
+  const args = ["--prompt", prompt, "--json", "--stop", "confidence:0", "--max-draft", "2"];
+  const { stats } = json<Output>(cli(["generate", ...brief, ...args]));
+  expect(stats.draftLengths.length).toBeLessThanOrEqual(3);
+  expect(stats.draftLengths[2]).toBeGreaterThan(0);
+});
+
+test("--draft-top-k bounds what the draft draws from, not the text", () => {
+  const args = ["--prompt", prompt, "--json", "--temperature", "1", "--seed", "7"];
+  const by = (...more: string[]): Output => json(cli(["generate", ...brief, ...args, ...more]));
+  const [likeliest, any] = [by("--draft-top-k", "1", "--details"), by("--details")];
+  const q = ({ rounds }: Output): number[] =>
+    (rounds ?? []).flatMap(({ draft: drafted }) => drafted.map((token) => token.q));
+  expect(new Set(q(likeliest))).toEqual(new Set([1]));
+  expect(Math.min(...q(any))).toBeLessThan(1);
+});
+
 test("--verifier chooses how drafts are verified, which shows in what a seed gives", () => {
   const args = ["--prompt", prompt, "--temperature", "1", "--seed", "7"];
   const by = (verifier: string): Output =>
     json(cli(["generate", ...brief, ...args, "--json", "--verifier", verifier]));
   expect(by("match").tokens).toEqual(by("match").tokens);
   expect(by("match").tokens).not.toEqual(by("rejection").tokens);
+  expect(by("coupled").tokens).not.toEqual(by("rejection").tokens);
 });
 
 test("--stop none drafts nothing, --stop fixed:20 up to twenty tokens a round", () => {
@@ -125,6 +192,21 @@ test("the text ends before the first of several stop strings", () => {
     status: 0,
     stdout: expected.slice(0, expected.indexOf(third ?? "")),
   });
+});
+
+test("the draft's GPU layers, threads and context are the target's unless they are given", () => {
+  const draftOf = (options: object): unknown =>
+    evaluate(`const { toEngineOptions } = await import("./dist/cli/options.mjs");
+      return toEngineOptions(${JSON.stringify({ target: "t", draft: "d", ...options })}).draft;`);
+  const own = { gpuLayers: 5, threads: 3, contextSize: 99 };
+  expect(draftOf(own)).toEqual({ path: "d", ...own });
+  expect(draftOf({ ...own, draftGpuLayers: 0, draftThreads: 1, draftContextSize: 50 })).toEqual({
+    path: "d",
+    gpuLayers: 0,
+    threads: 1,
+    contextSize: 50,
+  });
+  expect(draftOf({})).toEqual({ path: "d" });
 });
 
 test("--no-parse-special takes <|user|> for text", () => {
@@ -284,7 +366,7 @@ describe("wrong usage, exit code 2", () => {
     [
       "an unknown verifier",
       [...pair, "--prompt", "x", "--verifier", "frob"],
-      /Given: "frob", Choices: "greedy", "rejection", "match"/,
+      /Given: "frob", Choices: "greedy", "rejection", "block", "coupled", "match"/,
     ],
     [
       "a greedy verifier above temperature 0",
@@ -294,12 +376,47 @@ describe("wrong usage, exit code 2", () => {
     [
       "an unknown stop rule",
       [...pair, "--prompt", "x", "--stop", "frob"],
-      /ERR_INVALID_ARGUMENT: --stop must be "none" or "fixed:K"/,
+      /ERR_INVALID_ARGUMENT: --stop must be one of none, fixed:K, .*, but is "frob"\.\n$/,
     ],
     [
       "too long a draft",
       [...pair, "--prompt", "x", "--stop", "fixed:65"],
-      /ERR_INVALID_ARGUMENT: K of --stop fixed:K must be 1 to 64, but is 65\.\n$/,
+      /ERR_INVALID_ARGUMENT: K of --stop "fixed:K" must be a whole number, 1 to 64, but is "65"/,
+    ],
+    [
+      "a draft longer than --max-draft",
+      [...pair, "--prompt", "x", "--stop", "fixed:5", "--max-draft", "4"],
+      /K of --stop "fixed:K" .* 1 to 4, but is "5"\. For longer drafts raise --max-draft\.\n$/,
+    ],
+    [
+      "too large a --max-draft",
+      [...pair, "--prompt", "x", "--max-draft", "65"],
+      /ERR_INVALID_ARGUMENT: --max-draft must be a whole number, 1 to 64, but is 65/,
+    ],
+    [
+      "a threshold that is no probability",
+      [...pair, "--prompt", "x", "--stop", "confidence:1.5"],
+      /ERR_INVALID_ARGUMENT: P of --stop "confidence\[:P\]" must be 0 to 1, but is "1\.5"\.\n$/,
+    ],
+    [
+      "a longest draft without a draft",
+      ["--target", target, "--prompt", "x", "--max-draft", "4"],
+      /^specdecpp: Missing dependent arguments:\n max-draft -> draft\n/,
+    ],
+    [
+      "the draft's top-k without a draft",
+      ["--target", target, "--prompt", "x", "--draft-top-k", "4"],
+      /^specdecpp: Missing dependent arguments:\n draft-top-k -> draft\n/,
+    ],
+    [
+      "details without --json",
+      [...pair, "--prompt", "x", "--details"],
+      /^specdecpp: Missing dependent arguments:\n details -> json\n/,
+    ],
+    [
+      "an explanation as JSON",
+      [...pair, "--prompt", "x", "--explain", "--json"],
+      RegExp(`^specdecpp: Arguments explain and json are mutually exclusive${help}`),
     ],
     [
       "a stop rule without a draft",

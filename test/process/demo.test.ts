@@ -11,12 +11,13 @@ interface Side {
   text: string;
   tokensPerSecond: number;
   runs: number[];
-  stats: { targetPasses: number; drafted: number };
+  stats: { targetPasses: number; drafted: number; stopReasons: { gate: number } };
 }
 
 interface Comparison {
   target: string;
   idleLayers: number;
+  threads: number | null;
   plain: Side;
   speculative: Side;
   speedup: number;
@@ -110,19 +111,38 @@ test("NO_COLOR keeps a terminal without colours", () => {
 });
 
 // Whether the texts are the same is not this test's: rounding may differ from processor to processor.
-test("above temperature 0 it says why the two texts differ", () => {
-  const drawn = [...brief, "--temperature", "1", "--seed", "7"];
-  const verdict = (...args: string[]): string =>
-    cli([...drawn, ...args])
-      .stdout.trimEnd()
-      .split("\n")
-      .at(-1) ?? "";
-  expect(verdict()).toMatch(
-    /^The two texts (are identical|differ: they are two draws from the same distribution, .*)\. Seed: 7\.$/,
+test.each([
+  ["rejection", /differ: they are two draws from the same distribution, .* --verifier coupled/],
+  ["match", /differ: they are drawn with the same numbers, but .* --verifier coupled/],
+  ["coupled", /differ: at a near tie of two tokens, batches of different sizes round differently/],
+])("above temperature 0 it says why the two texts of %s differ", (verifier, reason) => {
+  const { stdout } = cli([...brief, "--temperature", "1", "--seed", "7", "--verifier", verifier]);
+  const verdict = stdout.trimEnd().split("\n").at(-1) ?? "";
+  expect(verdict).toMatch(
+    new RegExp(`^The two texts (are identical|${reason.source}.*)\\. Seed: 7\\.$`),
   );
-  expect(verdict("--verifier", "match")).toMatch(
-    /^The two texts (are identical|differ: batches of different sizes round differently)\. Seed: 7\.$/,
+});
+
+test("its help shows its own defaults", () => {
+  const { stdout } = cli(["demo", "--help"]);
+  expect(stdout).toMatch(/^ +--max-tokens .*\[default: 120\]$/m);
+  expect(stdout).toMatch(/^ +--stop .*\[default: "fixed:4"\]$/m);
+  expect(stdout).toContain("\nStop rules:\n  none ");
+});
+
+test("threads are the library's to choose unless they are given", () => {
+  const without = brief.slice(0, -2);
+  expect(json<Comparison>(cli([...brief, "--json"])).threads).toBe(1);
+  expect(json<Comparison>(cli([...without, "--json"])).threads).toBeNull();
+  expect(cli(brief).stdout).toMatch(/^Target: .*, on 1 thread\n/);
+});
+
+test("it takes every stop rule", () => {
+  const { speculative, identical } = json<Comparison>(
+    cli([...brief, "--json", "--stop", "confidence:0.9"]),
   );
+  expect(identical).toBe(true);
+  expect(speculative.stats.stopReasons.gate).toBeGreaterThan(0);
 });
 
 test.each([["-1"], ["507"]])("--layers %s is wrong usage", (layers) => {

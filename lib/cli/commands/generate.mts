@@ -90,6 +90,7 @@ export const generateCommand: CommandModule<object, Arguments> = {
         "draft-context-size": "draft",
         "draft-gpu-layers": "draft",
         "draft-threads": "draft",
+        "draft-top-k": "draft",
         "max-draft": "draft",
       })
       .example('$0 generate --target T.gguf --draft D.gguf --prompt "Once upon a time"', "")

@@ -23,3 +23,15 @@ double gapAtFirstDifference(const std::vector<specdecpp::Token>& a, const std::v
 
 // What counts as equal for gapAtFirstDifference. Logits here have a spread of about 10.
 constexpr double nearTie = 0.05;
+
+// log p + Gumbel noise: the token with the largest is drawn.
+double coupledScore(const specdecpp::Distribution& p, specdecpp::Token token, uint64_t seed, int position);
+
+// The same for coupled draws: the difference of the two tokens' scores.
+double coupledGapAtFirstDifference(const std::vector<specdecpp::Token>& a, const std::vector<specdecpp::Token>& b,
+                                   const specdecpp::SamplingSettings& settings, uint64_t seed);
+
+// What counts as equal there: temperature divides the logits, and so their rounding.
+constexpr double nearCoupledTie(double temperature) {
+    return nearTie / temperature;
+}

@@ -1,7 +1,6 @@
 #include "z-test.h"
 
 #include "demo.h"
-#include "generate.h"
 #include "teacher.h"
 
 #include <doctest/doctest.h>
@@ -62,22 +61,17 @@ double Cell::largest() const {
     return z;
 }
 
-Cell measure(const Verifier& verifier, const NamedRule& rule, const SamplingSettings& settings, uint64_t seed,
-             int tokens) {
-    Session session(demoTarget(), demoDraft(), sessionOptions(rule.rule.length));
-    RoundOptions options = roundOptions(rule.rule.length, verifier);
-    options.rule = rule.rule;
+Cell measureTexts(const std::string& name, const SamplingSettings& settings, uint64_t seed, int tokens,
+                  const std::function<Text(const std::vector<Token>& prompt, uint64_t seed)>& generateText) {
     Cell cell{{
         Statistic{"log p", [](double p, double) { return std::log(p); }},
         Statistic{"log q", [](double, double q) { return std::log(std::max(q, smallestQ)); }},
         Statistic{"q < 0.1", [](double, double q) { return q < 0.1 ? 1.0 : 0.0; }},
     }};
     for (size_t i = 0; cell.tokens < tokens; ++i) {
-        const auto& prompt = demoPrompts()[i % demoPrompts().size()];
-        addText(cell, generate(session, prompt, settings, seed + i, options), settings);
+        addText(cell, generateText(demoPrompts()[i % demoPrompts().size()], seed + i), settings);
     }
-    std::string line = std::string(verifier.name) + ", " + rule.name +
-                       ", T = " + std::to_string(settings.temperature).substr(0, 3) +
+    std::string line = name + ", T = " + std::to_string(settings.temperature).substr(0, 3) +
                        (settings.truncates() ? ", truncated" : "") + (settings.penalizes() ? ", penalties" : "") +
                        ", seed " + std::to_string(seed) + ": " + std::to_string(cell.tokens) + " tokens, " +
                        std::to_string(cell.accepted) + " of " + std::to_string(cell.drafted) + " accepted, z";
@@ -86,6 +80,17 @@ Cell measure(const Verifier& verifier, const NamedRule& rule, const SamplingSett
     }
     MESSAGE(line);
     return cell;
+}
+
+Cell measure(const Verifier& verifier, const NamedRule& rule, const SamplingSettings& settings, uint64_t seed,
+             int tokens) {
+    Session session(demoTarget(), demoDraft(), sessionOptions(rule.rule.length));
+    RoundOptions options = roundOptions(rule.rule.length, verifier);
+    options.rule = rule.rule;
+    return measureTexts(std::string(verifier.name) + ", " + rule.name, settings, seed, tokens,
+                        [&](const std::vector<Token>& prompt, uint64_t textSeed) {
+                            return generate(session, prompt, settings, textSeed, options);
+                        });
 }
 
 double checkLossless(const Verifier& verifier, const NamedRule& rule, const SamplingSettings& settings, uint64_t seed) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "generate.h"
 #include "rules.h"
 
 #include "sampling.h"
@@ -9,6 +10,7 @@
 #include <cmath>
 #include <functional>
 #include <string>
+#include <vector>
 
 // Losslessness of the whole engine at temperatures above zero. Of a text X that a session generated,
 // p and q are worked out again at every position by plain evaluation; if X was drawn from p, then
@@ -39,8 +41,12 @@ struct Cell {
     double largest() const; // |z|
 };
 
-// Generates texts of the demo prompts, one after the other, with the seeds `seed`, `seed` + 1, …, until
-// they have `tokens` tokens; reports the figures as a message.
+// Adds texts of the demo prompts, one after the other, with the seeds `seed`, `seed` + 1, …, until they
+// have `tokens` tokens; reports the figures as a message.
+Cell measureTexts(const std::string& name, const specdecpp::SamplingSettings& settings, uint64_t seed, int tokens,
+                  const std::function<Text(const std::vector<specdecpp::Token>& prompt, uint64_t seed)>& generateText);
+
+// The same with rounds of a rule.
 Cell measure(const specdecpp::Verifier& verifier, const NamedRule& rule, const specdecpp::SamplingSettings& settings,
              uint64_t seed, int tokens);
 
