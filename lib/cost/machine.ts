@@ -7,8 +7,6 @@ import { loadAddon } from "../native/load";
 import type { ResolvedModel } from "../options";
 import { modelFingerprint } from "../trace/fingerprint";
 
-export { modelFingerprint as fingerprint };
-
 /** A model and its settings, as far as its speed depends on them. */
 export interface ModelIdentity {
   /** SHA-256 of the file's size, its beginning and samples of its weights, as in traces. */

@@ -2,7 +2,6 @@ import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { type Calibration, cacheFolder, readCalibration } from "../cost/calibration-cache";
 import { type CostTable, pricesAt } from "../cost/cost-table";
-import { fingerprint } from "../cost/machine";
 import { builtInPrices, type Prices } from "../cost/prices";
 import { SpecdecError } from "../errors";
 import type { TraceHeader } from "../trace/format";
@@ -116,16 +115,15 @@ function checkTable(costs: unknown, where: string): CostTable {
   return table as CostTable;
 }
 
-/** The newest calibration of the trace's models, which have to be where they were traced. */
-async function measuredCosts({ models }: TraceHeader): Promise<CostTable> {
-  const [target, draft] = [await printOf(models.target), await printOf(models.draft)];
+/** The newest calibration of the trace's models. */
+async function measuredCosts({ models, fingerprints }: TraceHeader): Promise<CostTable> {
   const folder = path.join(cacheFolder(), "calibrations");
   let newest: Calibration | undefined;
   for (const name of await readdir(folder).catch(() => [])) {
     const calibration = await calibrationIn(path.join(folder, name));
     if (
-      calibration?.identity.target.fingerprint === target &&
-      calibration.identity.draft.fingerprint === draft &&
+      calibration?.identity.target.fingerprint === fingerprints.target &&
+      calibration.identity.draft.fingerprint === fingerprints.draft &&
       calibration.measuredAt > (newest?.measuredAt ?? "")
     ) {
       newest = calibration;
@@ -136,19 +134,6 @@ async function measuredCosts({ models }: TraceHeader): Promise<CostTable> {
     "ERR_FILE_NOT_FOUND",
     `There is no calibration of the trace's models in ${folder}. Make one: specdecpp calibrate --target ${models.target} --draft ${models.draft}`,
   );
-}
-
-/** A model's fingerprint in calibrations. */
-async function printOf(model: string): Promise<string> {
-  try {
-    return await fingerprint(model);
-  } catch (cause) {
-    throw new SpecdecError(
-      "ERR_FILE_NOT_FOUND",
-      `The calibration of the trace's models cannot be found without them: there is no file ${model}. Start where the trace was written, or give --costs a file: what calibrate --json prints.`,
-      { cause },
-    );
-  }
 }
 
 /** None if the file is no calibration: the cache checks it against the identity that it gives. */

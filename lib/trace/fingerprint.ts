@@ -1,4 +1,4 @@
-// What identifies the models and the prompts of a trace.
+// What identifies models, in traces and in calibrations, and the prompts of a trace.
 
 import { createHash, type Hash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
