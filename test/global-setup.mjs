@@ -1,7 +1,9 @@
-// Tests of whole processes run the compiled dist/, so it must not be older than lib/.
+// Tests of whole processes run the compiled dist/, so it must not be older than lib/. No test meets the
+// user's cache: a calibration in it has a say in what engines do.
 
 import { execFileSync } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 
 const root = path.join(import.meta.dirname, "..");
@@ -22,6 +24,12 @@ function isStale() {
 }
 
 export default function globalSetup() {
+  const cache = mkdtempSync(path.join(os.tmpdir(), "specdecpp-test-cache-"));
+  process.env.XDG_CACHE_HOME = cache; // Linux
+  process.env.LOCALAPPDATA = cache; // Windows
+  process.once("exit", () => {
+    rmSync(cache, { recursive: true, force: true });
+  });
   if (isStale()) {
     execFileSync(
       process.execPath,

@@ -14,8 +14,8 @@ export const draft = path.join(root, "models/demo/draft.gguf");
 export const pair = ["--target", target, "--draft", draft, "--threads", "1"];
 
 // Nothing of the surroundings that has a say in colours or in debugging.
-const { PATH, HOME } = process.env;
-const plainEnv = { PATH, HOME, TERM: "xterm-256color" };
+const { PATH, HOME, XDG_CACHE_HOME } = process.env;
+const plainEnv = { PATH, HOME, XDG_CACHE_HOME, TERM: "xterm-256color" };
 
 interface Settings {
   input?: string | Buffer;
