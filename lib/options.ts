@@ -120,7 +120,10 @@ export interface TracePlan {
   done: number;
   /** Of these, too long for the contexts. */
   skipped: number;
-  /** What the trace will take on the disk, if replies have maxTokens and acceptance is usual. */
+  /**
+   * What the whole trace will take on the disk: by the shards that are complete; without any, if
+   * replies have maxTokens and acceptance is usual. Replies that end before take less.
+   */
   expectedBytes: number;
   /** Free on the disk now. */
   freeBytes: number;
@@ -135,6 +138,8 @@ export interface TraceProgress {
   /** Rows stored, and bytes; what was there before is counted in. */
   rows: number;
   sizeBytes: number;
+  /** What the whole trace will take on the disk, if the prompts to come are as those that were. */
+  expectedBytes: number;
 }
 
 /** How the next token is drawn. Applied in this order: bias, penalties, top-k, top-p, min-p, temperature. */

@@ -193,15 +193,21 @@ async function run(
   const end = options.offset + prompts.length;
   const fits = ({ tokens }: Prompt): boolean =>
     tokens.length + options.maxTokens + options.maxDraft <= pair.contextSize;
-  const skipped = prompts.filter((prompt) => !fits(prompt)).length;
-  if (skipped === prompts.length) throw noPromptFits(options, prompts, pair.contextSize);
+  const fitting = prompts.filter(fits).length;
+  const skipped = prompts.length - fitting;
+  if (fitting === 0) throw noPromptFits(options, prompts, pair.contextSize);
 
   let from = writer.next ?? options.offset; // of the shard that is written now
+  let traced = prompts.filter((prompt) => prompt.index < from && fits(prompt)).length;
+  const expectedBytes = (): number =>
+    traced > 0
+      ? Math.ceil((writer.sizeBytes / traced) * fitting)
+      : fullBytes(options, pair.draft.info.stateWidth, fitting);
   onStart?.({
     prompts: prompts.length,
     done: from - options.offset,
     skipped,
-    expectedBytes: expectedBytes(options, pair.draft.info.stateWidth, prompts.length - skipped),
+    expectedBytes: expectedBytes(),
     freeBytes: await freeBytes(options.out),
   });
   const start = performance.now();
@@ -214,6 +220,7 @@ async function run(
       const record = await collect(pair.session, prompt, sampling, options, signal);
       await writer.add(encodeRecord(record), record.token.length);
       tokens += record.replyTokens.length;
+      traced += 1;
     }
     const to = prompt.index + 1;
     if (to - from >= promptsPerShard || writer.shardBytes >= shardBytes || to === end) {
@@ -226,6 +233,7 @@ async function run(
       tokens,
       rows: writer.rows,
       sizeBytes: writer.sizeBytes,
+      expectedBytes: expectedBytes(),
     });
   }
   return {
@@ -254,7 +262,8 @@ function noPromptFits(
 /** How often a draft leaves the text, for the estimate. */
 const usualRejection = 0.25;
 
-function expectedBytes(options: ResolvedTrace, width: number, prompts: number): number {
+/** What a trace takes if all replies have maxTokens. */
+function fullBytes(options: ResolvedTrace, width: number, prompts: number): number {
   const { mode, maxDraft, maxTokens } = options;
   const stateBytes = options.states ? 2 * width : 0;
   const ofRows = (rows: number): number => rows * (rowBytes + stateBytes) + stateBytes;

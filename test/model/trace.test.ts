@@ -235,10 +235,47 @@ test("plan and progress tell how much there is and how far it is", async () => {
     options({ onStart: (given) => (plan = given), onProgress: (now) => seen.push(now) }),
   );
   expect(plan).toMatchObject({ prompts: some.length, done: 0, skipped: 0 });
-  expect(plan!.expectedBytes).toBeGreaterThan(result.sizeBytes / 4);
-  expect(plan!.expectedBytes).toBeLessThan(result.sizeBytes * 4);
   expect(seen.map(({ done }) => done)).toEqual([1, 2, 3, 4, 5]);
-  expect(seen.at(-1)).toMatchObject({ rows: result.rows, sizeBytes: result.sizeBytes });
+  const { rows, sizeBytes } = result;
+  expect(seen.at(-1)).toMatchObject({ rows, sizeBytes, expectedBytes: sizeBytes });
+});
+
+test.each([
+  { mode: "walk", states: true },
+  { mode: "walk", states: false },
+  { mode: "rounds", states: true },
+  { mode: "paper", states: true },
+] as const)("the size said beforehand is near that of full replies: %j", async (more) => {
+  let expected = NaN;
+  // Of 24 tokens, which nearly all of these replies have.
+  const onStart = ({ expectedBytes }: TracePlan): number => (expected = expectedBytes);
+  const result = await trace(options({ ...more, maxTokens: 24, onStart }));
+  console.info(`${more.mode}: ${expected} bytes expected, ${result.sizeBytes} written`);
+  expect(expected).toBeGreaterThan(result.sizeBytes / 1.5);
+  expect(expected).toBeLessThan(result.sizeBytes * 1.5);
+});
+
+test("what short replies take is known as soon as there are some, and when the trace is gone on with", async () => {
+  // Shards are of sixteen prompts: one is complete when this is aborted.
+  const file = path.join(folder, "short.jsonl");
+  const lines = gsm8k.slice(0, 20).map((prompt) => `${JSON.stringify({ prompt })}\n`);
+  writeFileSync(file, lines.join(""));
+  const given = options({ prompts: file, maxTokens: 200 });
+  const controller = new AbortController();
+  const seen: TraceProgress[] = [];
+  const onProgress = (progress: TraceProgress): void => {
+    seen.push(progress);
+    if (progress.done === 17) controller.abort();
+  };
+  await rejection(trace({ ...given, onProgress, signal: controller.signal }), "ERR_ABORTED");
+  let again = NaN;
+  const onStart = ({ expectedBytes }: TracePlan): number => (again = expectedBytes);
+  const { sizeBytes } = await trace({ ...given, onStart });
+  for (const expected of [seen[15]!.expectedBytes, again]) {
+    expect(expected).toBeGreaterThan(sizeBytes / 1.3);
+    expect(expected).toBeLessThan(sizeBytes * 1.3);
+  }
+  expect(again).toBe(seen[15]!.expectedBytes);
 });
 
 test("prompts that leave no room are left out; if all do, that is an error", async () => {

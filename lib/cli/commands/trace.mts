@@ -194,17 +194,21 @@ class Reporter {
       ...(plan.skipped > 0
         ? [`${plan.skipped} of ${plan.prompts} prompts leave no room for a reply and are left out.`]
         : []),
-      `The trace will take about ${formatBytes(plan.expectedBytes)} if replies have their full length; ${formatBytes(plan.freeBytes)} are free.`,
+      `The trace will take about ${formatBytes(plan.expectedBytes)}, ${
+        plan.done > 0
+          ? "by what there is of it"
+          : "less where replies end before they have all tokens"
+      }; ${formatBytes(plan.freeBytes)} are free.`,
       ...(plan.expectedBytes > plan.freeBytes ? ["Warning: that may not fit on the disk."] : []),
     ];
     process.stderr.write(lines.map((line) => `${line}\n`).join(""));
   }
 
-  update({ prompts, done, tokens, sizeBytes }: TraceProgress): void {
+  update({ prompts, done, tokens, sizeBytes, expectedBytes }: TraceProgress): void {
     const seconds = (performance.now() - (this.#start ?? 0)) / 1000;
     const left = ((prompts - done) * seconds) / Math.max(1, done - this.#doneBefore);
     this.bar.update(
-      `${done} of ${prompts} prompts, ${(tokens / seconds).toFixed(0)} tokens/s, ${formatBytes(sizeBytes)}, ${formatDuration(left)} left`,
+      `${done} of ${prompts} prompts, ${(tokens / seconds).toFixed(0)} tokens/s, ${formatBytes(sizeBytes)} of about ${formatBytes(expectedBytes)}, ${formatDuration(left)} left`,
       done / prompts,
     );
   }
