@@ -1,4 +1,15 @@
 import { availableParallelism } from "node:os";
+import {
+  checkSignal,
+  flag,
+  invalid,
+  isStrings,
+  maxInt32,
+  number,
+  object,
+  oneOf,
+  whole,
+} from "./checks";
 import { SpecdecError } from "./errors";
 import type { NativeModelOptions, NativeSampling } from "./native/binding";
 import { createPolicy, defaultMaxDraftTokens, defaultPolicyName } from "./policy/policies";
@@ -123,81 +134,6 @@ export interface GenerateOptions extends SamplingOptions {
   /** Aborts the generation, which then rejects with ERR_ABORTED; the error's `partial` has what there was. */
   signal?: AbortSignal;
 }
-
-// What a value is called in a message, and what it must be. NaN fails every check of a range.
-function invalid(name: string, expected: string, value: unknown): SpecdecError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return new SpecdecError(
-    "ERR_INVALID_ARGUMENT",
-    `${name} must be ${expected}, but is ${shown} (${typeof value}).`,
-  );
-}
-
-function number(name: string, value: unknown, fallback: number, min: number, max: number): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== "number" || !(value >= min && value <= max)) {
-    const range =
-      max === Infinity || max === Number.MAX_VALUE ? `${min} or more` : `${min} to ${max}`;
-    throw invalid(
-      name,
-      min === -Number.MAX_VALUE ? "a finite number" : `a number, ${range}`,
-      value,
-    );
-  }
-  return value;
-}
-
-function whole(name: string, value: unknown, fallback: number, min: number, max: number): number {
-  if (value === undefined) return fallback;
-  if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
-    throw invalid(name, `a whole number, ${min} to ${max}`, value);
-  }
-  return value as number;
-}
-
-function flag(name: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== "boolean") throw invalid(name, "true or false", value);
-  return value;
-}
-
-function oneOf<T extends string>(
-  name: string,
-  value: unknown,
-  fallback: T,
-  known: readonly T[],
-): T {
-  if (value === undefined) return fallback;
-  if (!known.includes(value as T)) throw invalid(name, `one of ${known.join(", ")}`, value);
-  return value as T;
-}
-
-function isStrings(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
-}
-
-function checkSignal(value: unknown): void {
-  if (value !== undefined && !(value instanceof AbortSignal)) {
-    throw invalid("signal", "an AbortSignal", value);
-  }
-}
-
-/** An options object: a misspelt name is an error, not a default. */
-function object<T extends object>(name: string, value: T, known: readonly string[]): T {
-  if (typeof value !== "object" || (value as T | null) === null || Array.isArray(value)) {
-    throw invalid(name, "an object", value);
-  }
-  const unknown = Object.keys(value).find((key) => !known.includes(key));
-  if (unknown !== undefined) {
-    throw new SpecdecError(
-      "ERR_INVALID_ARGUMENT",
-      `${name}: there is no option ${JSON.stringify(unknown)}; there are ${known.join(", ")}.`,
-    );
-  }
-  return value;
-}
-
-const maxInt32 = 2 ** 31 - 1;
 
 export interface ResolvedModel extends NativeModelOptions {
   threads: number;
