@@ -99,6 +99,9 @@ export interface SamplingOptions {
   seed?: number;
 }
 
+/** All verifiers; a new one is a name here and a function in native/engine. */
+export const verifierNames = ["greedy", "rejection", "block", "coupled", "match"] as const;
+
 /**
  * How drafted tokens are verified. All are lossless: the text has the target's distribution.
  * - "greedy": keeps drafted tokens that are the target's most probable; temperature 0 alone.
@@ -110,7 +113,7 @@ export interface SamplingOptions {
  * - "match": draws from the target and keeps what equals the draft's most probable token; a seed
  *   gives the same text as without a draft.
  */
-export type VerifierName = "greedy" | "rejection" | "block" | "coupled" | "match";
+export type VerifierName = (typeof verifierNames)[number];
 
 export interface GenerateOptions extends SamplingOptions {
   /** Tokens to generate at most, 1 or more. Default: as many as the context holds. */
@@ -253,8 +256,6 @@ function isPolicy(value: unknown): value is Policy {
     typeof policy.next === "function"
   );
 }
-
-const verifierNames = ["greedy", "rejection", "block", "coupled", "match"] as const;
 
 function resolveVerifier(name: VerifierName | undefined, temperature: number): string {
   const fallback = temperature === 0 ? "greedy" : "rejection";

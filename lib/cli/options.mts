@@ -6,9 +6,8 @@ import {
   type GenerateOptions,
   type ModelOptions,
   SpecdecError,
-  type VerifierName,
 } from "../index.js";
-import { resolveGeneration, type ResolvedGeneration } from "../options.js";
+import { resolveGeneration, type ResolvedGeneration, verifierNames } from "../options.js";
 import {
   defaultMaxDraftTokens,
   defaultPolicyName,
@@ -128,7 +127,7 @@ export const decodingOptions = {
   },
   verifier: {
     ...string,
-    choices: ["greedy", "rejection", "block", "coupled", "match"] as const satisfies VerifierName[],
+    choices: verifierNames,
     describe: "How drafts are verified",
     defaultDescription: "greedy at temperature 0, else rejection",
   },

@@ -1,10 +1,11 @@
-import type { DraftedToken, Engine, Policy, RoundInfo, VerifierName } from "../../lib";
+import type { DraftedToken, Engine, Policy, RoundInfo } from "../../lib";
+import { verifierNames } from "../../lib/options";
 import { policyKinds } from "../../lib/policy/policies";
 import { demoEngine, gsm8k, plainEngine, prompt } from "../support/demo";
 import { rejection } from "../support/expect-error";
 
 const rules = policyKinds.map((kind) => (kind.name === "fixed" ? "fixed:5" : kind.name));
-const verifiers: VerifierName[] = ["rejection", "block", "coupled", "match"];
+const verifiers = verifierNames.filter((name) => name !== "greedy");
 const some = gsm8k.slice(0, 4);
 
 let engine: Engine;
@@ -25,7 +26,7 @@ test.each(rules)(
   async (stopRule) => {
     for (const text of some) {
       const expected = await plain.generate(text, { maxTokens: 80 });
-      for (const verifier of ["greedy", ...verifiers] as const) {
+      for (const verifier of verifierNames) {
         const options = { maxTokens: 80, stopRule, verifier, temperature: 0 };
         expect((await engine.generate(text, options)).tokens).toEqual(expected.tokens);
       }

@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { verifierNames } from "../../lib/options";
 import { policyKinds } from "../../lib/policy/policies";
 import { evaluate } from "./child";
 import { cli, draft, json, onTerminal, pair, shell, target } from "./cli";
@@ -122,13 +123,10 @@ test("--details adds to --json what each round drafted", () => {
   );
 });
 
-test.each(["greedy", "rejection", "block", "coupled", "match"])(
-  "--verifier %s gives the same text at temperature 0",
-  (verifier) => {
-    const result = cli(["generate", ...brief, "--prompt", prompt, "--verifier", verifier]);
-    expect(result).toMatchObject({ status: 0, stdout: expected, stderr: "" });
-  },
-);
+test.each(verifierNames)("--verifier %s gives the same text at temperature 0", (verifier) => {
+  const result = cli(["generate", ...brief, "--prompt", prompt, "--verifier", verifier]);
+  expect(result).toMatchObject({ status: 0, stdout: expected, stderr: "" });
+});
 
 test.each(policyKinds.map((kind) => kind.name))(
   "--stop %s gives the same text at temperature 0",
