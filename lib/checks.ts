@@ -75,6 +75,10 @@ export function checkSignal(value: unknown): void {
   }
 }
 
+export function checkFunction(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") throw invalid(name, "a function", value);
+}
+
 /** An options object: a misspelt name is an error, not a default. */
 export function object<T extends object>(name: string, value: T, known: readonly string[]): T {
   if (typeof value !== "object" || (value as T | null) === null || Array.isArray(value)) {

@@ -34,7 +34,7 @@ export function devices(): Device[] {
  *
  * Rejects with a SpecdecError: ERR_INVALID_ARGUMENT, ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD,
  * ERR_NOT_GENERATIVE, ERR_VOCABULARY_MISMATCH, ERR_NO_ROLLBACK, ERR_OUT_OF_MEMORY, ERR_NO_GPU,
- * ERR_NO_DEVICE, ERR_ABORTED, or one of loading the addon.
+ * ERR_NO_DEVICE, ERR_ABORTED, or one of loading the addon. Or with what onLoadProgress throws.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const resolved = resolveEngine(options);

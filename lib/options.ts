@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import {
+  checkFunction,
   checkSignal,
   flag,
   invalid,
@@ -63,7 +64,7 @@ export interface EngineOptions {
   draft?: string | ModelOptions;
   /** The longest draft that a round may have, 1…64. Default 16. */
   maxDraftTokens?: number;
-  /** Called while the models load. fraction: 0…1 of that model. */
+  /** Called while the models load. fraction: 0…1 of that model. What it throws ends the loading and is what createEngine rejects with. */
   onLoadProgress?: (progress: { model: "target" | "draft"; fraction: number }) => void;
   /** Aborts the loading. */
   signal?: AbortSignal;
@@ -185,6 +186,7 @@ export interface ResolvedEngine {
 
 export function resolveEngine(given: EngineOptions): ResolvedEngine {
   const options = object("createEngine's options", given, engineKeys);
+  checkFunction("onLoadProgress", options.onLoadProgress);
   checkSignal(options.signal);
   return {
     target: resolveModel("target", options.target),

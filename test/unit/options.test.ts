@@ -153,3 +153,10 @@ test("maxDraftTokens is 1 to 64", () => {
     );
   }
 });
+
+test("onLoadProgress is a function", () => {
+  for (const onLoadProgress of [5, null, "log", {}]) {
+    const options = { target: "a", onLoadProgress } as unknown as EngineOptions;
+    expect(refusal(() => resolveEngine(options))).toContain("onLoadProgress must be a function");
+  }
+});
