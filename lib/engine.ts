@@ -48,13 +48,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         }),
       signal,
     );
-  const models: Model[] = [];
+  const made: { dispose(): void }[] = [];
   try {
     const target = await load("target", resolved.target);
-    models.push(target);
+    made.push(target);
     const draft = resolved.draft && (await load("draft", resolved.draft));
-    if (draft) models.push(draft);
-    const session = await openSession(resolved, target, draft);
+    if (draft) made.push(draft);
+    const session = createSession(resolved, target, draft);
+    made.push(session);
+    await callAsync(() => session.open());
     return new Engine(
       session,
       target,
@@ -63,7 +65,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       resolved.maxDraft,
     );
   } catch (error) {
-    for (const model of models) model.dispose();
+    for (const one of made.reverse()) one.dispose();
     throw error;
   }
 }
@@ -72,11 +74,12 @@ function contextSize(options: ResolvedModel, model: Model): number {
   return options.contextSize ?? Math.min(model.info.trainedContextSize, defaultContextSize);
 }
 
-async function openSession(
+/** A session that is not open yet. Throws ERR_OUT_OF_MEMORY if its caches cannot fit. */
+function createSession(
   options: ResolvedEngine,
   target: Model,
   draft: Model | undefined,
-): Promise<NativeSession> {
+): NativeSession {
   const context = (given: ResolvedModel, model: Model) => ({
     contextSize: contextSize(given, model),
     threads: given.threads,
@@ -94,7 +97,7 @@ async function openSession(
   checkMemory(cacheBytes);
 
   const addon = loadAddon();
-  const session = call(
+  return call(
     () =>
       new addon.Session({
         target: target.native,
@@ -103,8 +106,6 @@ async function openSession(
         maxDraft: options.maxDraft,
       }),
   );
-  await callAsync(() => session.open());
-  return session;
 }
 
 /**

@@ -111,3 +111,12 @@ test("a load progress that throws at the end leaves no model", async () => {
   expect(await outcome).toBe(planted);
   expect(events).toEqual(["model.dispose"]);
 });
+
+test("a session that does not open is disposed of, and then its model", async () => {
+  const outcome = creating();
+  work?.finish();
+  await settle();
+  work?.fail(Object.assign(new Error("planted"), { code: "ERR_OUT_OF_MEMORY" }));
+  expect(await outcome).toMatchObject({ code: "ERR_OUT_OF_MEMORY", message: "planted" });
+  expect(events).toEqual(["session.dispose", "model.dispose"]);
+});
