@@ -23,13 +23,7 @@ export function number(
 ): number {
   if (value === undefined) return fallback;
   if (typeof value !== "number" || !(value >= min && value <= max)) {
-    const range =
-      max === Infinity || max === Number.MAX_VALUE ? `${min} or more` : `${min} to ${max}`;
-    throw invalid(
-      name,
-      min === -Number.MAX_VALUE ? "a finite number" : `a number, ${range}`,
-      value,
-    );
+    throw invalid(name, `a number, ${min} to ${max}`, value);
   }
   return value;
 }

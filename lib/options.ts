@@ -72,7 +72,7 @@ export interface EngineOptions {
 
 /** How the next token is drawn. Applied in this order: bias, penalties, top-k, top-p, min-p, temperature. */
 export interface SamplingOptions {
-  /** 0: always the most probable token. 1: the model's own distribution. Default 0. */
+  /** 0: always the most probable token; else 0.0001…10000, 1 is the model's own distribution. Default 0. */
   temperature?: number;
   /** Keep the k most probable tokens; 0 keeps all. Default 0. */
   topK?: number;
@@ -80,11 +80,11 @@ export interface SamplingOptions {
   topP?: number;
   /** Keep tokens at least this share as probable as the most probable, 0…1. Default 0. */
   minP?: number;
-  /** Divides the logits of recent tokens, above 0; 1 is off. Default 1. */
+  /** Divides the logits of recent tokens, 0.0001…10000; 1 is off. Default 1. */
   repeatPenalty?: number;
-  /** Subtracted from the logits of recent tokens. Default 0. */
+  /** Subtracted from the logits of recent tokens, -10000…10000. Default 0. */
   presencePenalty?: number;
-  /** Subtracted from the logits of recent tokens, once for each time they occur. Default 0. */
+  /** Subtracted from the logits of recent tokens, once for each time they occur, -10000…10000. Default 0. */
   frequencyPenalty?: number;
   /** How many of the last tokens the penalties look at, 0 or more. Default 64. */
   penaltyWindow?: number;
@@ -94,7 +94,7 @@ export interface SamplingOptions {
    * less is accepted. Default 0.
    */
   draftTopK?: number;
-  /** Added to the logits of tokens, by id; -Infinity bans one. */
+  /** Added to the logits of tokens, by id: -10000…10000, or -Infinity, which bans one. */
   logitBias?: Readonly<Record<number, number>>;
   /** A whole number, 0…2^53-1. The same seed with the same settings repeats a text. Default: random, see the result's `seed`. */
   seed?: number;
@@ -272,14 +272,18 @@ function resolveVerifier(name: VerifierName | undefined, temperature: number): s
   return verifier === "greedy" ? "match" : verifier;
 }
 
+// What an option adds to a logit or multiplies it with at most, and the smallest factor. Far beyond
+// all use, and far from what the engine's 32-bit numbers cannot hold, where no token would be possible.
+const largest = 1e4;
+const smallest = 1e-4;
+
 function resolveSampling(options: SamplingOptions): NativeSampling {
-  const largest = Number.MAX_VALUE;
   return {
-    temperature: number("temperature", options.temperature, 0, 0, largest),
+    temperature: resolveTemperature(options.temperature),
     topK: whole("topK", options.topK, 0, 0, maxInt32),
     topP: number("topP", options.topP, 1, Number.MIN_VALUE, 1),
     minP: number("minP", options.minP, 0, 0, 1),
-    repeatPenalty: number("repeatPenalty", options.repeatPenalty, 1, Number.MIN_VALUE, largest),
+    repeatPenalty: number("repeatPenalty", options.repeatPenalty, 1, smallest, largest),
     presencePenalty: number("presencePenalty", options.presencePenalty, 0, -largest, largest),
     frequencyPenalty: number("frequencyPenalty", options.frequencyPenalty, 0, -largest, largest),
     penaltyWindow: whole("penaltyWindow", options.penaltyWindow, 64, 0, maxInt32),
@@ -289,14 +293,26 @@ function resolveSampling(options: SamplingOptions): NativeSampling {
   };
 }
 
+function resolveTemperature(given: number | undefined): number {
+  if (given === undefined || given === 0) return 0;
+  if (typeof given !== "number" || !(given >= smallest && given <= largest)) {
+    throw invalid("temperature", `0, or a number, ${smallest} to ${largest}`, given);
+  }
+  return given;
+}
+
 function resolveBias(given: SamplingOptions["logitBias"]): NativeSampling["logitBias"] {
   if (given !== undefined && (typeof given !== "object" || Array.isArray(given))) {
     throw invalid("logitBias", "an object of token ids and numbers", given);
   }
   return Object.entries(given ?? {}).map(([token, bias]) => {
     if (!/^\d{1,9}$/.test(token)) throw invalid("a key of logitBias", "a token id", token);
-    if (typeof bias !== "number" || !(bias < Infinity)) {
-      throw invalid(`logitBias[${token}]`, "a number below Infinity", bias);
+    if (typeof bias !== "number" || !(bias === -Infinity || Math.abs(bias) <= largest)) {
+      throw invalid(
+        `logitBias[${token}]`,
+        `a number, ${-largest} to ${largest}, or -Infinity`,
+        bias,
+      );
     }
     return [Number(token), bias] as const;
   });

@@ -1,4 +1,4 @@
-import { createEngine, type Engine, type GenerationChunk } from "../../lib";
+import { createEngine, type Engine, type GenerationChunk, type SamplingOptions } from "../../lib";
 import { demoDraft, demoEngine, demoTarget, plainEngine, prompt, threads } from "../support/demo";
 import { rejection } from "../support/expect-error";
 
@@ -151,6 +151,42 @@ test("a banned token does not come out", async () => {
   });
   expect(without.tokens.slice(0, 3)).toEqual(tokens.slice(0, 3));
   expect(without.tokens).not.toContain(banned);
+});
+
+const everyToken = (value: number): Record<number, number> =>
+  Object.fromEntries(Array.from({ length: 4096 }, (_, token) => [token, value]));
+const bans = { 0: -Infinity, 1: -Infinity, 2: -Infinity };
+
+test.each<[string, SamplingOptions]>([
+  ["the lowest temperature", { temperature: 1e-4 }],
+  ["the highest, with bans", { temperature: 1e4, logitBias: bans }],
+  ["the largest biases", { logitBias: everyToken(1e4) }],
+  ["the smallest biases", { temperature: 1e-4, logitBias: everyToken(-1e4) }],
+  ["the largest penalties", { repeatPenalty: 1e4, presencePenalty: 1e4, frequencyPenalty: 1e4 }],
+  ["the smallest", { repeatPenalty: 1e-4, presencePenalty: -1e4, frequencyPenalty: -1e4 }],
+  [
+    "all of them with truncation",
+    {
+      temperature: 1e-4,
+      repeatPenalty: 1e-4,
+      presencePenalty: -1e4,
+      frequencyPenalty: -1e4,
+      logitBias: { ...everyToken(1e4), ...bans },
+      topK: 40,
+      topP: 0.9,
+      minP: 0.01,
+    },
+  ],
+])("a token is possible at %s", async (_, options) => {
+  for (const temperature of [options.temperature ?? 0, options.temperature ?? 1]) {
+    const verifiers =
+      temperature === 0 ? (["greedy"] as const) : (["rejection", "block", "coupled"] as const);
+    for (const verifier of verifiers) {
+      const settings = { ...options, temperature, verifier, seed: 1, maxTokens: 20 };
+      const { tokens } = await engine.generate(prompt, settings);
+      expect(tokens.length).toBeGreaterThan(0);
+    }
+  }
 });
 
 test("text in the prompt is a control token only where it is trusted", () => {
