@@ -1,7 +1,7 @@
 import { throwIfAborted } from "./abort";
 import { SpecdecError } from "./errors";
 import { Generation, type GenerationChunk, type GenerationResult } from "./generation";
-import { cacheSizeBytes, checkMemory } from "./memory";
+import { cacheSizeBytes, checkMemory, defaultContextSize } from "./memory";
 import { Model } from "./model";
 import type { Device, NativeContextOptions, NativeSession } from "./native/binding";
 import { call, callAsync } from "./native/call";
@@ -17,9 +17,6 @@ import {
 import { createPolicy } from "./policy/policies";
 import type { Policy } from "./policy/policy";
 import { Turnstile } from "./turnstile";
-
-/** The longest context that is made without being asked for: caches grow with it. */
-const defaultContextSize = 4096;
 
 /** A prompt: text, or the ids of its tokens (used as they are, nothing is added). */
 export type Prompt = string | readonly number[] | Int32Array;
@@ -71,7 +68,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 }
 
 function contextSize(options: ResolvedModel, model: Model): number {
-  return options.contextSize ?? Math.min(model.info.trainedContextSize, defaultContextSize);
+  return options.contextSize ?? defaultContextSize(model.info.trainedContextSize);
 }
 
 /** A session that is not open yet. Throws ERR_OUT_OF_MEMORY if its caches cannot fit. */

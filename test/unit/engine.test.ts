@@ -11,6 +11,7 @@ interface Work {
 
 let work: Work | undefined;
 let events: string[];
+let trained: number;
 
 class Loading {
   loadProgress = (): number => 0.5;
@@ -19,7 +20,7 @@ class Loading {
     return new Promise((resolve, reject) => {
       work = {
         finish: () => {
-          resolve({ usesGpu: false, trainedContextSize: 64, cacheWidthK: 1, cacheWidthV: 1 });
+          resolve({ usesGpu: false, trainedContextSize: trained, cacheWidthK: 1, cacheWidthV: 1 });
         },
         fail: reject,
       };
@@ -56,6 +57,7 @@ beforeEach(() => {
   jest.useFakeTimers();
   work = undefined;
   events = [];
+  trained = 64;
 });
 
 afterEach(() => {
@@ -119,4 +121,13 @@ test("a session that does not open is disposed of, and then its model", async ()
   work?.fail(Object.assign(new Error("planted"), { code: "ERR_OUT_OF_MEMORY" }));
   expect(await outcome).toMatchObject({ code: "ERR_OUT_OF_MEMORY", message: "planted" });
   expect(events).toEqual(["session.dispose", "model.dispose"]);
+});
+
+test("a trained context of nonsense is not what the engine gets", async () => {
+  trained = -1;
+  const outcome = creating();
+  work?.finish();
+  await settle();
+  work?.finish();
+  expect(await outcome).toMatchObject({ contextSize: 4096 });
 });

@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import { SpecdecError } from "../../index.js";
-import { cacheSizeBytes } from "../../memory.js";
+import { cacheSizeBytes, defaultContextSize } from "../../memory.js";
 import { formatBytes, formatCount, formatTable, printable } from "../format.mjs";
 import { type GgufFile, readGgufFile } from "../gguf-file.mjs";
 import { write, writeJson } from "../output.mjs";
@@ -64,7 +64,7 @@ interface Inspected extends GgufFile {
 
 /** Without the buffers of the computation, which depend on the device. */
 function memoryOf(file: GgufFile, asked: number | undefined): Memory {
-  const contextSize = asked ?? Math.min(file.trainedContextSize, 4096);
+  const contextSize = asked ?? defaultContextSize(file.trainedContextSize);
   const cacheBytes = cacheSizeBytes(file, { contextSize, kvTypeK: "f16", kvTypeV: "f16" });
   return { contextSize, cacheBytes, totalBytes: file.weightsBytes + cacheBytes };
 }
