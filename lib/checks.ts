@@ -87,3 +87,27 @@ export function object<T extends object>(name: string, value: T, known: readonly
   }
   return value;
 }
+
+/** Text that can be encoded. */
+export function checkText(name: string, value: unknown): void {
+  if (typeof value !== "string") throw invalid(name, "a string", value);
+  if (!value.isWellFormed()) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `${name} has a lone surrogate, half of a character, which no text encoding can carry. Mend it with toWellFormed().`,
+    );
+  }
+}
+
+/** Ids of tokens, as the addon takes them; whether the vocabulary has them is checked there. */
+export function checkTokens(name: string, expected: string, value: unknown): Int32Array {
+  if (!(value instanceof Int32Array || Array.isArray(value))) throw invalid(name, expected, value);
+  const tokens: unknown[] = Array.from(value);
+  const wrong = tokens.findIndex(
+    (token) => !Number.isInteger(token) || (token as number) < 0 || (token as number) > maxInt32,
+  );
+  if (wrong >= 0) {
+    throw invalid(`${name}: token ${wrong}`, "a whole number from 0", tokens[wrong]);
+  }
+  return Int32Array.from(tokens as number[]);
+}

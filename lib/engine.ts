@@ -1,4 +1,5 @@
 import { throwIfAborted } from "./abort";
+import { checkText, checkTokens } from "./checks";
 import { SpecdecError } from "./errors";
 import { Generation, type GenerationChunk, type GenerationResult } from "./generation";
 import { cacheSizeBytes, checkMemory, defaultContextSize } from "./memory";
@@ -13,6 +14,8 @@ import {
   resolveGeneration,
   type ResolvedEngine,
   type ResolvedModel,
+  resolveTokenize,
+  type TokenizeOptions,
 } from "./options";
 import { createPolicy } from "./policy/policies";
 import type { Policy } from "./policy/policy";
@@ -141,16 +144,22 @@ export class Engine {
     return this.#contextSize;
   }
 
-  /** The tokens of a text as `generate` would evaluate it. */
-  tokenize(text: string, options: { parseSpecial?: boolean } = {}): number[] {
+  /** The tokens of a text as `generate` would evaluate it. Throws ERR_INVALID_ARGUMENT or ERR_DISPOSED. */
+  tokenize(text: string, options: TokenizeOptions = {}): number[] {
     this.#checkUsable();
-    return Array.from(this.#target.tokenize(text, options.parseSpecial ?? true));
+    const parseSpecial = resolveTokenize(options);
+    checkText("What tokenize takes", text);
+    return Array.from(this.#target.tokenize(text, parseSpecial));
   }
 
-  /** The text of tokens. Control tokens have none. */
-  detokenize(tokens: readonly number[]): string {
+  /** The text of tokens. Control tokens have none. Throws ERR_INVALID_ARGUMENT or ERR_DISPOSED. */
+  detokenize(tokens: readonly number[] | Int32Array): string {
     this.#checkUsable();
-    return Buffer.concat(tokens.map((token) => this.#target.piece(token))).toString("utf8");
+    const pieces = Array.from(
+      checkTokens("What detokenize takes", "an array of token ids", tokens),
+      (token) => this.#target.piece(token),
+    );
+    return Buffer.concat(pieces).toString("utf8");
   }
 
   /**
@@ -217,7 +226,9 @@ export class Engine {
 
   #promptTokens(prompt: Prompt, parseSpecial: boolean): Int32Array {
     const tokens =
-      typeof prompt === "string" ? this.#textTokens(prompt, parseSpecial) : checkTokens(prompt);
+      typeof prompt === "string"
+        ? this.#textTokens(prompt, parseSpecial)
+        : checkTokens("The prompt", "a string or an array of token ids", prompt);
     if (tokens.length === 0) {
       throw new SpecdecError(
         "ERR_INVALID_ARGUMENT",
@@ -228,12 +239,7 @@ export class Engine {
   }
 
   #textTokens(prompt: string, parseSpecial: boolean): Int32Array {
-    if (!prompt.isWellFormed()) {
-      throw new SpecdecError(
-        "ERR_INVALID_ARGUMENT",
-        "The prompt has a lone surrogate, half of a character, which no text encoding can carry. Mend it with prompt.toWellFormed().",
-      );
-    }
+    checkText("The prompt", prompt);
     return prompt === "" ? new Int32Array() : this.#target.tokenize(prompt, parseSpecial);
   }
 
@@ -260,19 +266,4 @@ export class Engine {
   #checkUsable(): void {
     throwIfAborted(this.#disposal.signal);
   }
-}
-
-function checkTokens(prompt: readonly number[] | Int32Array): Int32Array {
-  const isToken = (token: unknown): boolean =>
-    Number.isInteger(token) && (token as number) >= 0 && (token as number) < 2 ** 31;
-  if (
-    !(prompt instanceof Int32Array || Array.isArray(prompt)) ||
-    !Array.from(prompt).every(isToken)
-  ) {
-    throw new SpecdecError(
-      "ERR_INVALID_ARGUMENT",
-      "The prompt must be a string or an array of token ids, whole numbers from 0.",
-    );
-  }
-  return Int32Array.from(prompt);
 }

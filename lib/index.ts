@@ -9,6 +9,7 @@ export type {
   GenerateOptions,
   ModelOptions,
   SamplingOptions,
+  TokenizeOptions,
   VerifierName,
 } from "./options";
 export type { DraftedToken, Estimate, Gate, Policy, RoundInfo, StopRule } from "./policy/policy";

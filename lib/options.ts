@@ -139,6 +139,11 @@ export interface GenerateOptions extends SamplingOptions {
   signal?: AbortSignal;
 }
 
+export interface TokenizeOptions {
+  /** Whether text such as "<|user|>" stands for the control token of that name. Default true. */
+  parseSpecial?: boolean;
+}
+
 export interface ResolvedModel extends NativeModelOptions {
   threads: number;
   adaptThreads: boolean;
@@ -229,6 +234,12 @@ export function resolveGeneration(
     logprobs: flag("logprobs", options.logprobs, false),
     details: flag("details", options.details, false),
   };
+}
+
+/** The value of parseSpecial. */
+export function resolveTokenize(given: TokenizeOptions): boolean {
+  const options = object("The options of tokenize", given, tokenizeKeys);
+  return flag("parseSpecial", options.parseSpecial, true);
 }
 
 function resolvePolicy(
@@ -364,3 +375,5 @@ const generateKeys = [
   "details",
   "signal",
 ] satisfies (keyof GenerateOptions)[];
+
+const tokenizeKeys = ["parseSpecial"] satisfies (keyof TokenizeOptions)[];

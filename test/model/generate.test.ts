@@ -212,6 +212,41 @@ test.each([
   await rejection(engine.generate(bad as string), "ERR_INVALID_ARGUMENT");
 });
 
+test.each<[string, unknown, unknown]>([
+  ["a lone surrogate", "a\ud800b", {}],
+  ["a number", 5, {}],
+  ["nothing", undefined, {}],
+  ["an unknown option", "a", { parseSpecail: false }],
+  ["an option of another kind", "a", { parseSpecial: 0 }],
+  ["options that are none", "a", null],
+])("tokenize refuses %s", (_, text, options) => {
+  expect(() => engine.tokenize(text as string, options as object)).toThrow(
+    expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error,
+  );
+});
+
+test.each([
+  ["null", null],
+  ["nothing", undefined],
+  ["a string", "12"],
+  ["an object", { length: 1, 0: 5 }],
+  ["numbers of another width", new Float64Array(2)],
+  ["a token that is not whole", [1.5]],
+  ["a negative token", [3, -1]],
+  ["a token beyond the vocabulary", [4096]],
+  ["a hole", [1, , 2]], // eslint-disable-line no-sparse-arrays
+])("detokenize refuses %s", (_, tokens) => {
+  expect(() => engine.detokenize(tokens as number[])).toThrow(
+    expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error,
+  );
+});
+
+test("tokens of a text are its text again, from either kind of array", () => {
+  const tokens = engine.tokenize(" twelve pencils");
+  expect(engine.detokenize(tokens)).toContain("twelve pencils");
+  expect(engine.detokenize(Int32Array.from(tokens))).toBe(engine.detokenize(tokens));
+});
+
 test("any text that is well formed can be a prompt", async () => {
   for (const text of ["\0", "😀 ü 漢字", " ", "\n\n", "\u200b", "a\r\nb"]) {
     await expect(engine.generate(text, { maxTokens: 3 })).resolves.toBeDefined();
