@@ -13,7 +13,12 @@ import {
 } from "./checks";
 import { SpecdecError } from "./errors";
 import type { NativeModelOptions, NativeSampling } from "./native/binding";
-import { createPolicy, defaultMaxDraftTokens, defaultPolicyName } from "./policy/policies";
+import {
+  createPolicy,
+  defaultMaxDraftTokens,
+  defaultPolicyName,
+  largestMaxDraftTokens,
+} from "./policy/policies";
 import type { Policy } from "./policy/policy";
 
 /** How a KV cache stores its numbers. Quantized V caches need flash attention, which llama.cpp turns on where it can. */
@@ -196,7 +201,13 @@ export function resolveEngine(given: EngineOptions): ResolvedEngine {
   return {
     target: resolveModel("target", options.target),
     draft: options.draft === undefined ? undefined : resolveModel("draft", options.draft),
-    maxDraft: whole("maxDraftTokens", options.maxDraftTokens, defaultMaxDraftTokens, 1, 64),
+    maxDraft: whole(
+      "maxDraftTokens",
+      options.maxDraftTokens,
+      defaultMaxDraftTokens,
+      1,
+      largestMaxDraftTokens,
+    ),
   };
 }
 

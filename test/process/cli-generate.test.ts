@@ -379,12 +379,12 @@ describe("wrong usage, exit code 2", () => {
     [
       "too long a draft",
       [...pair, "--prompt", "x", "--stop", "fixed:65"],
-      /ERR_INVALID_ARGUMENT: K of --stop "fixed:K" must be a whole number, 1 to 64, but is "65"/,
+      /ERR_INVALID_ARGUMENT: K of --stop "fixed:K" must be a whole number, 1 to 64, but is "65"\.\n$/,
     ],
     [
       "a draft longer than --max-draft",
       [...pair, "--prompt", "x", "--stop", "fixed:5", "--max-draft", "4"],
-      /K of --stop "fixed:K" .* 1 to 4, but is "5"\. For longer drafts raise --max-draft\.\n$/,
+      /K of --stop "fixed:K" .* 1 to 4, but is "5"\. For longer drafts raise --max-draft, to 64 at most\.\n$/,
     ],
     [
       "too large a --max-draft",

@@ -42,6 +42,19 @@ test("none does not draft, fixed always as much", () => {
   expect(createPolicy("fixed:7", maxDraft).next()).toEqual({ length: 7 });
 });
 
+test.each([
+  [
+    "fixed:65",
+    16,
+    /1 to 16, but is "65"\. For longer drafts raise maxDraftTokens, to 64 at most\.$/,
+  ],
+  ["fixed:65", 64, /1 to 64, but is "65"\.$/],
+  ["schedule:0", 16, /1 to 16, but is "0"\.$/],
+  ["fixed:", 16, /1 to 16, but is ""\.$/],
+])("%s with maxDraftTokens %i is refused with what would be accepted", (name, longest, message) => {
+  expect(() => createPolicy(name, longest)).toThrow(message);
+});
+
 test("the schedule adds two after a full acceptance and takes one after any other", () => {
   const policy = createPolicy("schedule:5", 8);
   const lengths: number[] = [];
