@@ -1,13 +1,17 @@
 // Checks of what callers give. `name` is what a value is called in the message. Undefined is the
-// default; NaN fails every check of a range.
+// fallback, where there is one; NaN fails every check of a range.
 
+import { inspect } from "node:util";
 import { SpecdecError } from "./errors";
+
+/** Values in one line, and not all of a large one. */
+const inspection = { depth: 0, breakLength: Infinity, maxArrayLength: 4, customInspect: false };
 
 export const maxInt32 = 2 ** 31 - 1;
 
 /** The error for a value: what it must be, and what it is. */
 export function invalid(name: string, expected: string, value: unknown): SpecdecError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const shown = typeof value === "string" ? JSON.stringify(value) : inspect(value, inspection);
   return new SpecdecError(
     "ERR_INVALID_ARGUMENT",
     `${name} must be ${expected}, but is ${shown} (${typeof value}).`,
@@ -17,11 +21,11 @@ export function invalid(name: string, expected: string, value: unknown): Specdec
 export function number(
   name: string,
   value: unknown,
-  fallback: number,
+  fallback: number | undefined,
   min: number,
   max: number,
 ): number {
-  if (value === undefined) return fallback;
+  if (value === undefined && fallback !== undefined) return fallback;
   if (typeof value !== "number" || !(value >= min && value <= max)) {
     throw invalid(name, `a number, ${min} to ${max}`, value);
   }
@@ -31,19 +35,25 @@ export function number(
 export function whole(
   name: string,
   value: unknown,
-  fallback: number,
+  fallback: number | undefined,
   min: number,
   max: number,
 ): number {
-  if (value === undefined) return fallback;
+  if (value === undefined && fallback !== undefined) return fallback;
   if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
     throw invalid(name, `a whole number, ${min} to ${max}`, value);
   }
   return value as number;
 }
 
-export function flag(name: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
+export function finite(name: string, value: unknown, fallback?: number): number {
+  if (value === undefined && fallback !== undefined) return fallback;
+  if (!Number.isFinite(value)) throw invalid(name, "a finite number", value);
+  return value as number;
+}
+
+export function flag(name: string, value: unknown, fallback?: boolean): boolean {
+  if (value === undefined && fallback !== undefined) return fallback;
   if (typeof value !== "boolean") throw invalid(name, "true or false", value);
   return value;
 }
@@ -51,10 +61,10 @@ export function flag(name: string, value: unknown, fallback: boolean): boolean {
 export function oneOf<T extends string>(
   name: string,
   value: unknown,
-  fallback: T,
+  fallback: T | undefined,
   known: readonly T[],
 ): T {
-  if (value === undefined) return fallback;
+  if (value === undefined && fallback !== undefined) return fallback;
   if (!known.includes(value as T)) throw invalid(name, `one of ${known.join(", ")}`, value);
   return value as T;
 }
@@ -73,8 +83,13 @@ export function checkFunction(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== "function") throw invalid(name, "a function", value);
 }
 
-/** An options object: a misspelt name is an error, not a default. */
-export function object<T extends object>(name: string, value: T, known: readonly string[]): T {
+/** An object of options, or of what `kind` says: a misspelt name is an error, not a default. */
+export function object<T extends object>(
+  name: string,
+  value: T,
+  known: readonly string[],
+  kind = "option",
+): T {
   if (typeof value !== "object" || (value as T | null) === null || Array.isArray(value)) {
     throw invalid(name, "an object", value);
   }
@@ -82,7 +97,7 @@ export function object<T extends object>(name: string, value: T, known: readonly
   if (unknown !== undefined) {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
-      `${name}: there is no option ${JSON.stringify(unknown)}; there are ${known.join(", ")}.`,
+      `${name}: there is no ${kind} ${JSON.stringify(unknown)}; there are ${known.join(", ")}.`,
     );
   }
   return value;

@@ -262,6 +262,12 @@ function resolvePolicy(
   if (typeof policy !== "string" && !isPolicy(policy)) {
     throw invalid("stopRule", "the name of a rule, or a policy with a name and next()", given);
   }
+  if (typeof policy !== "string") {
+    for (const method of ["observe", "continues", "submits"] as const) {
+      checkFunction(`stopRule.${method}`, Reflect.get(policy, method));
+    }
+    flag("stopRule.needsDetails", policy.needsDetails, false);
+  }
   if (!engine.hasDraft && policy !== "none") {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",

@@ -172,6 +172,21 @@ describe("a policy of one's own", () => {
     expect(error.message).toContain('"mine"');
   });
 
+  test.each([
+    ["a promise from next()", { next: async () => Promise.resolve({ length: 2 }) }],
+    ["a count that is none from submits()", { submits: () => NaN }],
+    ["nothing from continues()", { continues: () => undefined }],
+  ])("that gives %s is refused, and the engine goes on", async (_, methods) => {
+    const stopRule = { name: "mine", next: () => ({ length: 2 }), ...methods } as unknown as Policy;
+    const error = await rejection(
+      engine.generate(prompt, { stopRule, temperature: 1, verifier: "coupled" }),
+      "ERR_INVALID_ARGUMENT",
+    );
+    expect(error.message).toContain('"mine"');
+    expect(error.partial?.finishReason).toBe("error");
+    expect((await engine.generate(prompt)).text).toBe((await plain.generate(prompt)).text);
+  });
+
   test("that throws ends the generation with its own error, and the engine goes on", async () => {
     const policy: Policy = {
       name: "mine",

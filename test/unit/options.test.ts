@@ -98,6 +98,10 @@ test.each<[string, unknown]>([
   ["stopRule", 4],
   ["stopRule", {}],
   ["stopRule", { name: "own" }],
+  ["stopRule.continues", { continues: true }],
+  ["stopRule.submits", { submits: 3 }],
+  ["stopRule.observe", { observe: null }],
+  ["stopRule.needsDetails", { needsDetails: "yes" }],
   ["stop", 5],
   ["signal", 5],
   ["details", 1],
@@ -112,8 +116,10 @@ test.each<[string, unknown]>([
   ["logprobs", 1],
   ["parseSpecial", "yes"],
 ])("%s: %p is refused, naming the option", (name, value) => {
-  const message = refusal(() => resolveGeneration({ [name]: value }, engine));
-  expect(message).toContain(name);
+  const option = name.startsWith("stopRule.")
+    ? { stopRule: { name: "own", next: () => ({ length: 1 }), ...(value as object) } }
+    : { [name]: value };
+  expect(refusal(() => resolveGeneration(option, engine))).toContain(name);
 });
 
 test("a message says the range", () => {
