@@ -115,9 +115,10 @@ export const verifierNames = ["greedy", "rejection", "block", "coupled", "match"
  * - "block": block verification (Sun et al. 2024), which accepts a little more.
  * - "coupled": draft and target draw with the same noise, keyed by the seed and the position, and
  *   what is equal stays. The text is a function of seed, prompt and settings alone: the same with or
- *   without a draft, under every rule, at every speed.
- * - "match": draws from the target and keeps what equals the draft's most probable token; a seed
- *   gives the same text as without a draft.
+ *   without a draft, under every rule, at every speed, but where rounding decides a near tie.
+ * - "match": draws from the target as plain decoding does and keeps what equals the draft's most
+ *   probable token. It promises no text for a seed: rounding parts it from plain decoding's, mostly
+ *   early.
  */
 export type VerifierName = (typeof verifierNames)[number];
 
