@@ -339,7 +339,7 @@ describe("wrong usage, exit code 2", () => {
     [
       "a negative temperature",
       [...pair, "--prompt", "x", "--temperature", "-1"],
-      /ERR_INVALID_ARGUMENT: temperature must be a number, 0 or more, but is -1/,
+      /ERR_INVALID_ARGUMENT: temperature must be 0, or a number, 0.0001 to 10000, but is -1/,
     ],
     [
       "a word for a number",
