@@ -1,11 +1,12 @@
 import { throwIfAborted } from "./abort";
+import { checkText, checkTokens } from "./checks";
 import { calibrationFile, readCalibration } from "./cost/calibration-cache";
 import { CostModel } from "./cost/cost-model";
 import { guessCosts } from "./cost/cost-table";
 import { type Identity, identify } from "./cost/machine";
 import { SpecdecError } from "./errors";
 import { Generation, type GenerationChunk, type GenerationResult } from "./generation";
-import { cacheSizeBytes, checkMemory } from "./memory";
+import { cacheSizeBytes, checkMemory, defaultContextSize } from "./memory";
 import { Model } from "./model";
 import type { Device, NativeContextOptions, NativeSession } from "./native/binding";
 import { call, callAsync } from "./native/call";
@@ -17,13 +18,12 @@ import {
   resolveGeneration,
   type ResolvedEngine,
   type ResolvedModel,
+  resolveTokenize,
+  type TokenizeOptions,
 } from "./options";
 import { createPolicy } from "./policy/policies";
 import type { Policy } from "./policy/policy";
 import { Turnstile } from "./turnstile";
-
-/** The longest context that is made without being asked for: caches grow with it. */
-const defaultContextSize = 4096;
 
 /** A prompt: text, or the ids of its tokens (used as they are, nothing is added). */
 export type Prompt = string | readonly number[] | Int32Array;
@@ -38,7 +38,7 @@ export function devices(): Device[] {
  *
  * Rejects with a SpecdecError: ERR_INVALID_ARGUMENT, ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD,
  * ERR_NOT_GENERATIVE, ERR_VOCABULARY_MISMATCH, ERR_NO_ROLLBACK, ERR_OUT_OF_MEMORY, ERR_NO_GPU,
- * ERR_NO_DEVICE, ERR_ABORTED, or one of loading the addon.
+ * ERR_NO_DEVICE, ERR_ABORTED, or one of loading the addon. Or with what onLoadProgress throws.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const resolved = resolveEngine(options);
@@ -52,15 +52,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         }),
       signal,
     );
-  const models: Model[] = [];
+  const made: { dispose(): void }[] = [];
   try {
     const target = await load("target", resolved.target);
-    models.push(target);
+    made.push(target);
     const draft = resolved.draft && (await load("draft", resolved.draft));
-    if (draft) models.push(draft);
+    if (draft) made.push(draft);
     const pair = draft && (await describePair(resolved, target, draft));
     const costs = await startCosts(pair, target, draft, resolved.maxDraft);
     const session = await openSession(resolved, target, draft);
+    made.push(session);
     return new Engine(
       session,
       target,
@@ -71,14 +72,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       pair,
     );
   } catch (error) {
-    for (const model of models) model.dispose();
+    for (const one of made.reverse()) one.dispose();
     throw error;
   }
 }
 
 /** Tokens of a model's context: as asked for, or as trained within bounds. */
 export function contextSize(options: ResolvedModel, model: Model): number {
-  return options.contextSize ?? Math.min(model.info.trainedContextSize, defaultContextSize);
+  return options.contextSize ?? defaultContextSize(model.info.trainedContextSize);
 }
 
 /** What calibrating needs to know of an engine with a draft. */
@@ -119,13 +120,31 @@ async function startCosts(
   return new CostModel(guessCosts(sizes, maxDraft), false, maxDraft);
 }
 
-/** walks: whether walks will be asked for. */
+type SessionOptions = Pick<ResolvedEngine, "target" | "draft" | "maxDraft">;
+
+/** walks: whether walks will be asked for. Throws ERR_OUT_OF_MEMORY if its caches cannot fit. */
 export async function openSession(
-  options: Pick<ResolvedEngine, "target" | "draft" | "maxDraft">,
+  options: SessionOptions,
   target: Model,
   draft: Model | undefined,
   walks = false,
 ): Promise<NativeSession> {
+  const session = createSession(options, target, draft, walks);
+  try {
+    await callAsync(() => session.open());
+    return session;
+  } catch (error) {
+    session.dispose();
+    throw error;
+  }
+}
+
+function createSession(
+  options: SessionOptions,
+  target: Model,
+  draft: Model | undefined,
+  walks: boolean,
+): NativeSession {
   const context = (given: ResolvedModel, model: Model) => ({
     contextSize: contextSize(given, model),
     threads: given.threads,
@@ -143,7 +162,7 @@ export async function openSession(
   checkMemory(cacheBytes);
 
   const addon = loadAddon();
-  const session = call(
+  return call(
     () =>
       new addon.Session({
         target: target.native,
@@ -153,8 +172,6 @@ export async function openSession(
         walks,
       }),
   );
-  await callAsync(() => session.open());
-  return session;
 }
 
 /**
@@ -198,16 +215,22 @@ export class Engine {
     return this.#contextSize;
   }
 
-  /** The tokens of a text as `generate` would evaluate it. */
-  tokenize(text: string, options: { parseSpecial?: boolean } = {}): number[] {
+  /** The tokens of a text as `generate` would evaluate it. Throws ERR_INVALID_ARGUMENT or ERR_DISPOSED. */
+  tokenize(text: string, options: TokenizeOptions = {}): number[] {
     this.#checkUsable();
-    return Array.from(this.#target.tokenize(text, options.parseSpecial ?? true));
+    const parseSpecial = resolveTokenize(options);
+    checkText("What tokenize takes", text);
+    return Array.from(this.#target.tokenize(text, parseSpecial));
   }
 
-  /** The text of tokens. Control tokens have none. */
-  detokenize(tokens: readonly number[]): string {
+  /** The text of tokens. Control tokens have none. Throws ERR_INVALID_ARGUMENT or ERR_DISPOSED. */
+  detokenize(tokens: readonly number[] | Int32Array): string {
     this.#checkUsable();
-    return Buffer.concat(tokens.map((token) => this.#target.piece(token))).toString("utf8");
+    const pieces = Array.from(
+      checkTokens("What detokenize takes", "an array of token ids", tokens),
+      (token) => this.#target.piece(token),
+    );
+    return Buffer.concat(pieces).toString("utf8");
   }
 
   /**
@@ -300,7 +323,9 @@ export class Engine {
 
   #promptTokens(prompt: Prompt, parseSpecial: boolean): Int32Array {
     const tokens =
-      typeof prompt === "string" ? this.#textTokens(prompt, parseSpecial) : checkTokens(prompt);
+      typeof prompt === "string"
+        ? this.#textTokens(prompt, parseSpecial)
+        : checkTokens("The prompt", "a string or an array of token ids", prompt);
     if (tokens.length === 0) {
       throw new SpecdecError(
         "ERR_INVALID_ARGUMENT",
@@ -311,12 +336,7 @@ export class Engine {
   }
 
   #textTokens(prompt: string, parseSpecial: boolean): Int32Array {
-    if (!prompt.isWellFormed()) {
-      throw new SpecdecError(
-        "ERR_INVALID_ARGUMENT",
-        "The prompt has a lone surrogate, half of a character, which no text encoding can carry. Mend it with prompt.toWellFormed().",
-      );
-    }
+    checkText("The prompt", prompt);
     return prompt === "" ? new Int32Array() : this.#target.tokenize(prompt, parseSpecial);
   }
 
@@ -343,19 +363,4 @@ export class Engine {
   #checkUsable(): void {
     throwIfAborted(this.#disposal.signal);
   }
-}
-
-function checkTokens(prompt: readonly number[] | Int32Array): Int32Array {
-  const isToken = (token: unknown): boolean =>
-    Number.isInteger(token) && (token as number) >= 0 && (token as number) < 2 ** 31;
-  if (
-    !(prompt instanceof Int32Array || Array.isArray(prompt)) ||
-    !Array.from(prompt).every(isToken)
-  ) {
-    throw new SpecdecError(
-      "ERR_INVALID_ARGUMENT",
-      "The prompt must be a string or an array of token ids, whole numbers from 0.",
-    );
-  }
-  return Int32Array.from(prompt);
 }

@@ -9,7 +9,7 @@ import type {
 } from "./native/binding";
 import { call, callAsync } from "./native/call";
 import type { ResolvedGeneration } from "./options";
-import { draftedTokens, nextRule } from "./policy/native-rule";
+import { continues, draftedTokens, nextRule, submits } from "./policy/native-rule";
 import type { Policy, RoundInfo } from "./policy/policy";
 import { type GenerationStats, StatsCollector } from "./stats";
 import { type OutputToken, type RawToken, TextAssembler } from "./text-assembler";
@@ -146,10 +146,10 @@ export class Generation {
       const before = drafted.length;
       drafted = draftedTokens(draft);
       const full = drafted.length === before || drafted.length >= options.rule.length;
-      if (full || !(this.policy.continues?.(drafted) ?? true)) break;
+      if (full || !continues(this.policy, drafted)) break;
     }
-    const submitted = this.policy.submits?.(drafted) ?? drafted.length;
-    return this.#native(() => this.session.verify(options, Math.max(0, submitted)));
+    const submitted = submits(this.policy, drafted);
+    return this.#native(() => this.session.verify(options, submitted));
   }
 
   #observe(round: NativeRound, taken: number): RoundInfo {

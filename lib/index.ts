@@ -15,6 +15,7 @@ export type {
   GenerateOptions,
   ModelOptions,
   SamplingOptions,
+  TokenizeOptions,
   TraceOptions,
   TracePlan,
   TraceProgress,

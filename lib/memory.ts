@@ -2,6 +2,16 @@ import { SpecdecError } from "./errors";
 import type { ModelInfo } from "./native/binding";
 import { cacheBytes, type CacheType } from "./options";
 
+/** The longest context that is made without being asked for: caches grow with it. */
+const maxDefaultContextSize = 4096;
+
+/** The context of a model that was trained for so many tokens; below 2 its file has it wrong. */
+export function defaultContextSize(trainedContextSize: number): number {
+  return trainedContextSize < 2
+    ? maxDefaultContextSize
+    : Math.min(trainedContextSize, maxDefaultContextSize);
+}
+
 /** Bytes that the KV cache of a context takes. */
 export function cacheSizeBytes(
   info: Pick<ModelInfo, "cacheWidthK" | "cacheWidthV">,

@@ -18,7 +18,10 @@ export class Model {
     readonly info: ModelInfo,
   ) {}
 
-  /** Throws ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD, ERR_NOT_GENERATIVE, ERR_NO_DEVICE, ERR_NO_GPU or ERR_ABORTED. */
+  /**
+   * Throws ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD, ERR_NOT_GENERATIVE, ERR_NO_DEVICE, ERR_NO_GPU or
+   * ERR_ABORTED, or what onProgress throws.
+   */
   static async load(
     options: ResolvedModel,
     onProgress: ((fraction: number) => void) | undefined,
@@ -28,24 +31,18 @@ export class Model {
     const { path, gpuLayers, devices, mmap, mlock } = options;
     const addon = loadAddon();
     const native = call(() => new addon.Model({ path, gpuLayers, devices, mmap, mlock }));
-    // The loading thread cannot call JavaScript; its progress is looked up.
-    const timer =
-      onProgress &&
-      setInterval(() => {
-        onProgress(native.loadProgress());
-      }, progressMillis);
     try {
       const info = await whileListening(
         signal,
         () => {
           native.abortLoad();
         },
-        () => callAsync(() => native.load()),
+        () => (onProgress ? loadWatched(native, onProgress) : callAsync(() => native.load())),
       );
-      onProgress?.(1);
       return new Model(native, info);
-    } finally {
-      clearInterval(timer);
+    } catch (error) {
+      native.dispose();
+      throw error;
     }
   }
 
@@ -67,6 +64,30 @@ export class Model {
   dispose(): void {
     this.native.dispose();
   }
+}
+
+/** Loads, and ends the loading when onProgress throws: out of a timer that would end the process. */
+async function loadWatched(
+  native: NativeModel,
+  onProgress: (fraction: number) => void,
+): Promise<ModelInfo> {
+  const thrown: unknown[] = [];
+  // The loading thread cannot call JavaScript; its progress is looked up.
+  const timer = setInterval(() => {
+    try {
+      onProgress(native.loadProgress());
+    } catch (error) {
+      thrown.push(error);
+      clearInterval(timer);
+      native.abortLoad();
+    }
+  }, progressMillis);
+  const [loaded] = await Promise.allSettled([callAsync(() => native.load())]);
+  clearInterval(timer);
+  if (thrown.length > 0) throw thrown[0];
+  if (loaded.status === "rejected") throw loaded.reason;
+  onProgress(1);
+  return loaded.value;
 }
 
 export function checkModelFile(path: string): void {

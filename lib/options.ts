@@ -1,8 +1,25 @@
 import { availableParallelism } from "node:os";
+import {
+  checkFunction,
+  checkSignal,
+  flag,
+  invalid,
+  isStrings,
+  maxInt32,
+  number,
+  object,
+  oneOf,
+  whole,
+} from "./checks";
 import { SpecdecError } from "./errors";
 import type { NativeModelOptions, NativeSampling } from "./native/binding";
+import {
+  createPolicy,
+  defaultMaxDraftTokens,
+  defaultPolicyName,
+  largestMaxDraftTokens,
+} from "./policy/policies";
 import type { TraceMode } from "./trace/format";
-import { createPolicy, defaultMaxDraftTokens, defaultPolicyName } from "./policy/policies";
 import type { Policy } from "./policy/policy";
 
 /** How a KV cache stores its numbers. Quantized V caches need flash attention, which llama.cpp turns on where it can. */
@@ -53,7 +70,7 @@ export interface EngineOptions {
   draft?: string | ModelOptions;
   /** The longest draft that a round may have, 1…64. Default 16. */
   maxDraftTokens?: number;
-  /** Called while the models load. fraction: 0…1 of that model. */
+  /** Called while the models load. fraction: 0…1 of that model. What it throws ends the loading and is what createEngine rejects with. */
   onLoadProgress?: (progress: { model: "target" | "draft"; fraction: number }) => void;
   /** Aborts the loading. */
   signal?: AbortSignal;
@@ -144,7 +161,7 @@ export interface TraceProgress {
 
 /** How the next token is drawn. Applied in this order: bias, penalties, top-k, top-p, min-p, temperature. */
 export interface SamplingOptions {
-  /** 0: always the most probable token. 1: the model's own distribution. Default 0. */
+  /** 0: always the most probable token; else 0.0001…10000, 1 is the model's own distribution. Default 0. */
   temperature?: number;
   /** Keep the k most probable tokens; 0 keeps all. Default 0. */
   topK?: number;
@@ -152,11 +169,11 @@ export interface SamplingOptions {
   topP?: number;
   /** Keep tokens at least this share as probable as the most probable, 0…1. Default 0. */
   minP?: number;
-  /** Divides the logits of recent tokens, above 0; 1 is off. Default 1. */
+  /** Divides the logits of recent tokens, 0.0001…10000; 1 is off. Default 1. */
   repeatPenalty?: number;
-  /** Subtracted from the logits of recent tokens. Default 0. */
+  /** Subtracted from the logits of recent tokens, -10000…10000. Default 0. */
   presencePenalty?: number;
-  /** Subtracted from the logits of recent tokens, once for each time they occur. Default 0. */
+  /** Subtracted from the logits of recent tokens, once for each time they occur, -10000…10000. Default 0. */
   frequencyPenalty?: number;
   /** How many of the last tokens the penalties look at, 0 or more. Default 64. */
   penaltyWindow?: number;
@@ -166,11 +183,14 @@ export interface SamplingOptions {
    * less is accepted. Default 0.
    */
   draftTopK?: number;
-  /** Added to the logits of tokens, by id; -Infinity bans one. */
+  /** Added to the logits of tokens, by id: -10000…10000, or -Infinity, which bans one. */
   logitBias?: Readonly<Record<number, number>>;
   /** A whole number, 0…2^53-1. The same seed with the same settings repeats a text. Default: random, see the result's `seed`. */
   seed?: number;
 }
+
+/** All verifiers; a new one is a name here and a function in native/engine. */
+export const verifierNames = ["greedy", "rejection", "block", "coupled", "match"] as const;
 
 /**
  * How drafted tokens are verified. All are lossless: the text has the target's distribution.
@@ -179,11 +199,12 @@ export interface SamplingOptions {
  * - "block": block verification (Sun et al. 2024), which accepts a little more.
  * - "coupled": draft and target draw with the same noise, keyed by the seed and the position, and
  *   what is equal stays. The text is a function of seed, prompt and settings alone: the same with or
- *   without a draft, under every rule, at every speed.
- * - "match": draws from the target and keeps what equals the draft's most probable token; a seed
- *   gives the same text as without a draft.
+ *   without a draft, under every rule, at every speed, but where rounding decides a near tie.
+ * - "match": draws from the target as plain decoding does and keeps what equals the draft's most
+ *   probable token. It promises no text for a seed: rounding parts it from plain decoding's, mostly
+ *   early.
  */
-export type VerifierName = "greedy" | "rejection" | "block" | "coupled" | "match";
+export type VerifierName = (typeof verifierNames)[number];
 
 export interface GenerateOptions extends SamplingOptions {
   /** Tokens to generate at most, 1 or more. Default: as many as the context holds. */
@@ -208,80 +229,10 @@ export interface GenerateOptions extends SamplingOptions {
   signal?: AbortSignal;
 }
 
-// What a value is called in a message, and what it must be. NaN fails every check of a range.
-function invalid(name: string, expected: string, value: unknown): SpecdecError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return new SpecdecError(
-    "ERR_INVALID_ARGUMENT",
-    `${name} must be ${expected}, but is ${shown} (${typeof value}).`,
-  );
+export interface TokenizeOptions {
+  /** Whether text such as "<|user|>" stands for the control token of that name. Default true. */
+  parseSpecial?: boolean;
 }
-
-function number(name: string, value: unknown, fallback: number, min: number, max: number): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== "number" || !(value >= min && value <= max)) {
-    const range =
-      max === Infinity || max === Number.MAX_VALUE ? `${min} or more` : `${min} to ${max}`;
-    throw invalid(
-      name,
-      min === -Number.MAX_VALUE ? "a finite number" : `a number, ${range}`,
-      value,
-    );
-  }
-  return value;
-}
-
-function whole(name: string, value: unknown, fallback: number, min: number, max: number): number {
-  if (value === undefined) return fallback;
-  if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
-    throw invalid(name, `a whole number, ${min} to ${max}`, value);
-  }
-  return value as number;
-}
-
-function flag(name: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== "boolean") throw invalid(name, "true or false", value);
-  return value;
-}
-
-function oneOf<T extends string>(
-  name: string,
-  value: unknown,
-  fallback: T,
-  known: readonly T[],
-): T {
-  if (value === undefined) return fallback;
-  if (!known.includes(value as T)) throw invalid(name, `one of ${known.join(", ")}`, value);
-  return value as T;
-}
-
-function isStrings(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
-}
-
-function checkSignal(value: unknown): void {
-  if (value !== undefined && !(value instanceof AbortSignal)) {
-    throw invalid("signal", "an AbortSignal", value);
-  }
-}
-
-/** An options object: a misspelt name is an error, not a default. */
-function object<T extends object>(name: string, value: T, known: readonly string[]): T {
-  if (typeof value !== "object" || (value as T | null) === null || Array.isArray(value)) {
-    throw invalid(name, "an object", value);
-  }
-  const unknown = Object.keys(value).find((key) => !known.includes(key));
-  if (unknown !== undefined) {
-    throw new SpecdecError(
-      "ERR_INVALID_ARGUMENT",
-      `${name}: there is no option ${JSON.stringify(unknown)}; there are ${known.join(", ")}.`,
-    );
-  }
-  return value;
-}
-
-const maxInt32 = 2 ** 31 - 1;
 
 export interface ResolvedModel extends NativeModelOptions {
   threads: number;
@@ -330,11 +281,18 @@ export interface ResolvedEngine {
 
 export function resolveEngine(given: EngineOptions): ResolvedEngine {
   const options = object("createEngine's options", given, engineKeys);
+  checkFunction("onLoadProgress", options.onLoadProgress);
   checkSignal(options.signal);
   return {
     target: resolveModel("target", options.target),
     draft: options.draft === undefined ? undefined : resolveModel("draft", options.draft),
-    maxDraft: whole("maxDraftTokens", options.maxDraftTokens, defaultMaxDraftTokens, 1, 64),
+    maxDraft: whole(
+      "maxDraftTokens",
+      options.maxDraftTokens,
+      defaultMaxDraftTokens,
+      1,
+      largestMaxDraftTokens,
+    ),
   };
 }
 
@@ -464,6 +422,12 @@ export function resolveGeneration(
   };
 }
 
+/** The value of parseSpecial. */
+export function resolveTokenize(given: TokenizeOptions): boolean {
+  const options = object("The options of tokenize", given, tokenizeKeys);
+  return flag("parseSpecial", options.parseSpecial, true);
+}
+
 function resolvePolicy(
   given: unknown,
   engine: { hasDraft: boolean; maxDraft: number },
@@ -472,6 +436,12 @@ function resolvePolicy(
   const policy = given ?? fallback;
   if (typeof policy !== "string" && !isPolicy(policy)) {
     throw invalid("stopRule", "the name of a rule, or a policy with a name and next()", given);
+  }
+  if (typeof policy !== "string") {
+    for (const method of ["observe", "continues", "submits"] as const) {
+      checkFunction(`stopRule.${method}`, Reflect.get(policy, method));
+    }
+    flag("stopRule.needsDetails", policy.needsDetails, false);
   }
   if (!engine.hasDraft && policy !== "none") {
     throw new SpecdecError(
@@ -492,8 +462,6 @@ function isPolicy(value: unknown): value is Policy {
   );
 }
 
-const verifierNames = ["greedy", "rejection", "block", "coupled", "match"] as const;
-
 function resolveVerifier(name: VerifierName | undefined, temperature: number): string {
   const fallback = temperature === 0 ? "greedy" : "rejection";
   const verifier = oneOf("verifier", name, fallback, verifierNames);
@@ -507,14 +475,18 @@ function resolveVerifier(name: VerifierName | undefined, temperature: number): s
   return verifier === "greedy" ? "match" : verifier;
 }
 
+// What an option adds to a logit or multiplies it with at most, and the smallest factor. Far beyond
+// all use, and far from what the engine's 32-bit numbers cannot hold, where no token would be possible.
+const largest = 1e4;
+const smallest = 1e-4;
+
 function resolveSampling(options: SamplingOptions): NativeSampling {
-  const largest = Number.MAX_VALUE;
   return {
-    temperature: number("temperature", options.temperature, 0, 0, largest),
+    temperature: resolveTemperature(options.temperature),
     topK: whole("topK", options.topK, 0, 0, maxInt32),
     topP: number("topP", options.topP, 1, Number.MIN_VALUE, 1),
     minP: number("minP", options.minP, 0, 0, 1),
-    repeatPenalty: number("repeatPenalty", options.repeatPenalty, 1, Number.MIN_VALUE, largest),
+    repeatPenalty: number("repeatPenalty", options.repeatPenalty, 1, smallest, largest),
     presencePenalty: number("presencePenalty", options.presencePenalty, 0, -largest, largest),
     frequencyPenalty: number("frequencyPenalty", options.frequencyPenalty, 0, -largest, largest),
     penaltyWindow: whole("penaltyWindow", options.penaltyWindow, 64, 0, maxInt32),
@@ -524,14 +496,26 @@ function resolveSampling(options: SamplingOptions): NativeSampling {
   };
 }
 
+function resolveTemperature(given: number | undefined): number {
+  if (given === undefined || given === 0) return 0;
+  if (typeof given !== "number" || !(given >= smallest && given <= largest)) {
+    throw invalid("temperature", `0, or a number, ${smallest} to ${largest}`, given);
+  }
+  return given;
+}
+
 function resolveBias(given: SamplingOptions["logitBias"]): NativeSampling["logitBias"] {
   if (given !== undefined && (typeof given !== "object" || Array.isArray(given))) {
     throw invalid("logitBias", "an object of token ids and numbers", given);
   }
   return Object.entries(given ?? {}).map(([token, bias]) => {
     if (!/^\d{1,9}$/.test(token)) throw invalid("a key of logitBias", "a token id", token);
-    if (typeof bias !== "number" || !(bias < Infinity)) {
-      throw invalid(`logitBias[${token}]`, "a number below Infinity", bias);
+    if (typeof bias !== "number" || !(bias === -Infinity || Math.abs(bias) <= largest)) {
+      throw invalid(
+        `logitBias[${token}]`,
+        `a number, ${-largest} to ${largest}, or -Infinity`,
+        bias,
+      );
     }
     return [Number(token), bias] as const;
   });
@@ -622,3 +606,5 @@ const generateKeys = [
   "details",
   "signal",
 ] satisfies (keyof GenerateOptions)[];
+
+const tokenizeKeys = ["parseSpecial"] satisfies (keyof TokenizeOptions)[];

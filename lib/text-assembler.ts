@@ -3,7 +3,10 @@ export type TokenOrigin = "draft" | "target";
 
 export interface OutputToken {
   id: number;
-  /** Its share of the text. Empty while its bytes are an incomplete character; the token that completes it has the whole. */
+  /**
+   * Its share of the text. Empty where its bytes are an incomplete character: the token that completes
+   * it has the whole. At the end of a text, the last of them has U+FFFD instead.
+   */
   text: string;
   origin: TokenOrigin;
   /** ln of its probability under the target, if `logprobs` was asked for. */
@@ -12,6 +15,9 @@ export interface OutputToken {
 
 /** A token before its bytes have become text. */
 export type RawToken = Omit<OutputToken, "text"> & { bytes: Uint8Array };
+
+/** Bytes of an incomplete character, at most. */
+const maxPartBytes = 3;
 
 /**
  * Makes text of tokens as they come: holds back characters that are not complete yet, and tokens
@@ -22,6 +28,9 @@ export class TextAssembler {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #stops: readonly string[];
   #held: OutputToken[] = [];
+  /** The last bytes that have come, and the token that brought them. */
+  #tail: Uint8Array = new Uint8Array();
+  #tailToken: OutputToken | undefined;
 
   constructor(stops: readonly string[]) {
     this.#stops = stops;
@@ -30,9 +39,16 @@ export class TextAssembler {
   /** Takes tokens up to the one that completes a stop string. `taken`: how many those are. */
   push(tokens: readonly RawToken[]): { released: OutputToken[]; taken: number; stopped: boolean } {
     for (const [i, { bytes, ...token }] of tokens.entries()) {
-      this.#held.push({ ...token, text: this.#decoder.decode(bytes, { stream: true }) });
+      const text = this.#decoder.decode(bytes, { stream: true });
+      const output = { ...token, text };
+      this.#held.push(output);
+      if (bytes.length > 0) {
+        this.#tail = Buffer.concat([this.#tail, bytes]).subarray(-maxPartBytes);
+        this.#tailToken = output;
+      }
       const cut = this.#findStop();
       if (cut !== undefined) {
+        this.#decoder.decode(); // forgets an incomplete character behind the stop string
         return { released: this.#cutAt(cut), taken: i + 1, stopped: true };
       }
     }
@@ -41,10 +57,8 @@ export class TextAssembler {
 
   /** Releases what is held when no more tokens come; an incomplete character becomes U+FFFD. */
   flush(): OutputToken[] {
-    const last = this.#held.at(-1);
     const rest = this.#decoder.decode();
-    if (last !== undefined) last.text += rest;
-    else if (rest !== "") this.#held.push({ id: -1, text: rest, origin: "target" });
+    if (this.#tailToken !== undefined) this.#tailToken.text += rest;
     return this.#held.splice(0);
   }
 
@@ -78,11 +92,21 @@ export class TextAssembler {
     }
     let sure = text.length - ambiguous;
     let count = 0;
+    const unfinished = endsInside(this.#tail) ? this.#tailToken : undefined;
     for (const token of this.#held) {
+      if (token === unfinished) break; // it gets the rest if the text ends here
       if (token.text.length > sure || (token.text === "" && ambiguous > 0 && sure === 0)) break;
       sure -= token.text.length;
       ++count;
     }
     return this.#held.splice(0, count);
   }
+}
+
+const probe = new TextDecoder();
+
+/** Whether UTF-8 ends inside of a character. Its last bytes tell. */
+function endsInside(bytes: Uint8Array): boolean {
+  probe.decode(bytes, { stream: true });
+  return probe.decode() !== "";
 }

@@ -41,13 +41,17 @@ protected:
             SetError("There is not enough memory. Use a smaller model, or a smaller contextSize.");
         } catch (const std::exception& error) {
             code_ = "ERR_INTERNAL";
-            SetError(std::string("Unexpected failure: ") + error.what() + ". Please report it.");
+            SetError(unexpected(error.what()));
         }
     }
 
     void OnOK() override {
         done_();
-        deferred_.Resolve(result_(Env(), *value_));
+        try {
+            deferred_.Resolve(result_(Env(), *value_));
+        } catch (const std::exception& error) { // nothing above would catch it
+            deferred_.Reject(makeError(Env(), "ERR_INTERNAL", unexpected(error.what())).Value());
+        }
     }
 
     void OnError(const Napi::Error& error) override {
@@ -59,6 +63,10 @@ private:
     PromiseWorker(Napi::Env env, const Napi::Object& keep, Work work, Result result, std::function<void()> done)
         : Napi::AsyncWorker(env), deferred_(env), keep_(Napi::Persistent(keep)), work_(std::move(work)),
           result_(std::move(result)), done_(std::move(done)) {}
+
+    static std::string unexpected(const std::string& what) {
+        return "Unexpected failure: " + what + ". Please report it.";
+    }
 
     Napi::Promise::Deferred deferred_;
     Napi::ObjectReference keep_;

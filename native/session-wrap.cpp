@@ -177,6 +177,9 @@ Napi::Value SessionWrap::run(const Napi::CallbackInfo& info, std::function<T()> 
 
 Napi::Value SessionWrap::open(const Napi::CallbackInfo& info) {
     checkIdle(info.Env());
+    if (!target_) {
+        throw makeError(info.Env(), "ERR_DISPOSED", "The session has been disposed of.");
+    }
     using Opened = std::shared_ptr<std::unique_ptr<Session>>;
     return run<Opened>(
         info,
@@ -301,6 +304,8 @@ void SessionWrap::dispose(const Napi::CallbackInfo& info) {
         checkIdle(info.Env());
     }
     session_.reset();
+    target_.reset(); // JavaScript may keep this object for long after
+    draft_.reset();
 }
 
 Session& SessionWrap::idle(Napi::Env env) {

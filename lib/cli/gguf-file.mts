@@ -20,7 +20,7 @@ export interface GgufFile {
   layers: number;
   width: number;
   trainedContextSize: number;
-  /** Numbers that one token keeps in the K cache and in the V cache, over all layers. */
+  /** Numbers that one token keeps in the K cache and in the V cache, over all layers; 0 without attention. */
   cacheWidthK: number;
   cacheWidthV: number;
   /** It keeps a state that cannot take back tokens, in all layers or in some. */
@@ -128,7 +128,8 @@ function shape(model: Metadata, architecture: string) {
   const key = (name: string): string => `${architecture}.${name}`;
   const layers = model.number(key("block_count")) ?? 0;
   const width = model.number(key("embedding_length")) ?? 0;
-  const headWidth = width / (model.number(key("attention.head_count")) ?? 1);
+  const heads = model.number(key("attention.head_count")) ?? 1;
+  const headWidth = heads > 0 ? width / heads : 0; // 0 heads: no attention, as in Mamba
   const cachedHeads =
     model.total(key("attention.head_count_kv"), layers) ??
     model.total(key("attention.head_count"), layers) ??

@@ -6,13 +6,13 @@ import {
   type GenerateOptions,
   type ModelOptions,
   SpecdecError,
-  type VerifierName,
 } from "../index.js";
-import { resolveGeneration, type ResolvedGeneration } from "../options.js";
+import { resolveGeneration, type ResolvedGeneration, verifierNames } from "../options.js";
 import {
   defaultMaxDraftTokens,
   defaultPolicyName,
   grammar,
+  largestMaxDraftTokens,
   policyKinds,
 } from "../policy/policies.js";
 import { ProgressBar } from "./progress-bar.mjs";
@@ -118,7 +118,7 @@ export const decodingOptions = {
   },
   "max-draft": {
     ...number,
-    describe: "Tokens that a round drafts at most, 1 to 64",
+    describe: `Tokens that a round drafts at most, 1 to ${largestMaxDraftTokens}`,
     defaultDescription: `${defaultMaxDraftTokens}, or the K of --stop`,
   },
   "draft-top-k": {
@@ -128,7 +128,7 @@ export const decodingOptions = {
   },
   verifier: {
     ...string,
-    choices: ["greedy", "rejection", "block", "coupled", "match"] as const satisfies VerifierName[],
+    choices: verifierNames,
     describe: "How drafts are verified",
     defaultDescription: "greedy at temperature 0, else rejection",
   },
@@ -163,9 +163,6 @@ function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
   };
 }
 
-/** The longest draft that the library can be asked to prepare for. */
-const maxDraftLimit = 64;
-
 interface DraftingArguments {
   stop?: string | undefined;
   maxDraft?: number | undefined;
@@ -194,7 +191,7 @@ function maxDraftTokens({ stop = "", maxDraft }: DraftingArguments): number {
   const [name, parameter] = stop.split(":");
   const counts = policyKinds.find((kind) => kind.name === name)?.parameter?.whole ?? false;
   const length = counts ? Number(parameter) || 0 : 0;
-  return maxDraft ?? Math.min(Math.max(defaultMaxDraftTokens, length), maxDraftLimit);
+  return maxDraft ?? Math.min(Math.max(defaultMaxDraftTokens, length), largestMaxDraftTokens);
 }
 
 export function toEngineOptions(

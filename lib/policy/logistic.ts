@@ -1,13 +1,22 @@
-import type { Policy, PolicyKind, RoundInfo } from "./policy";
+import type { StopReason } from "../native/binding";
+import type { DraftedToken, Policy, PolicyKind, RoundInfo } from "./policy";
 
 /** What earlier rounds weigh when a new one comes, and how firmly the start is believed. */
 const memory = 0.998;
 const prior = 4;
 
+/** After how many rounds that drafted nothing one token is drafted all the same: at first, and at most. */
+const firstPatience = 4;
+const maxPatience = 32;
+
 /**
  * Predicts acceptance by logistic regression on the logit of the draft's largest probability, fitted
  * online by Newton steps, and stops when a rejection in the round becomes likelier than h: SpecDec++'s
  * criterion (arXiv 2405.19715, §3.1) with a predictor that needs no training.
+ *
+ * A gate that stops every round before its first token would see nothing any more, and never learn
+ * that it is wrong. So after some rounds without a draft one token is drafted without a gate; after
+ * twice as many the next time, as long as the gate lets none through.
  */
 class LogisticPolicy implements Policy {
   readonly name: string;
@@ -19,6 +28,8 @@ class LogisticPolicy implements Policy {
   #a = prior;
   #b = 0;
   #c = prior;
+  #roundsWithoutDraft = 0;
+  #patience = firstPatience;
 
   constructor(
     private readonly h: number,
@@ -28,6 +39,7 @@ class LogisticPolicy implements Policy {
   }
 
   next(): ReturnType<Policy["next"]> {
+    if (this.#roundsWithoutDraft >= this.#patience) return { length: 1 };
     return {
       length: this.maxDraft,
       gate: {
@@ -39,7 +51,22 @@ class LogisticPolicy implements Policy {
     };
   }
 
-  observe({ draft = [] }: RoundInfo): void {
+  observe({ drafted, stopReason, draft = [] }: RoundInfo): void {
+    this.#wait(drafted, stopReason);
+    this.#learn(draft);
+  }
+
+  #wait(drafted: number, stopReason: StopReason): void {
+    if (drafted > 0) {
+      const tried = this.#roundsWithoutDraft >= this.#patience;
+      this.#patience = tried ? Math.min(2 * this.#patience, maxPatience) : firstPatience;
+      this.#roundsWithoutDraft = 0;
+    } else if (stopReason === "gate") {
+      this.#roundsWithoutDraft += 1;
+    }
+  }
+
+  #learn(draft: readonly DraftedToken[]): void {
     let reached = 1; // the probability that verification came to the token at all
     for (const { mode, acceptance } of draft) {
       const x = logit(mode);

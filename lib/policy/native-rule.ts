@@ -1,41 +1,84 @@
-import { SpecdecError } from "../errors";
+import { types } from "node:util";
+import { finite, flag, invalid, object, oneOf, whole } from "../checks";
 import { draftColumns, type NativeStopRule } from "../native/binding";
-import type { DraftedToken, Gate, Policy, RoundContext } from "./policy";
+import type { DraftedToken, Estimate, Gate, Policy, RoundContext, StopRule } from "./policy";
 
-/** The rule that a policy gives for the next round, in the addon's form. A user's policy may be wrong. */
+// What a policy answers. A user's may be wrong: the errors name the policy and the field.
+
+/** The rule that a policy gives for the next round, in the addon's form. */
 export function nextRule(policy: Policy, maxDraft: number, context: RoundContext): NativeStopRule {
-  const { length, gate } = policy.next(context);
-  if (!Number.isInteger(length) || length < 0) {
-    throw invalidRule(policy, `length must be a whole number, 0 to ${maxDraft}, but is ${length}`);
-  }
-  return { length: Math.min(length, maxDraft), ...(gate && { gate: nativeGate(policy, gate) }) };
-}
-
-function nativeGate(policy: Policy, gate: Gate): NonNullable<NativeStopRule["gate"]> {
-  const { bias, logitMode, rootEntropy, margin, logProbability, link } = gate.estimate;
-  const numbers = {
-    bias: bias ?? 0,
-    logitMode: logitMode ?? 0,
-    rootEntropy: rootEntropy ?? 0,
-    margin: margin ?? 0,
-    logProbability: logProbability ?? 0,
-  };
-  if (!Object.values({ ...numbers, threshold: gate.threshold }).every(Number.isFinite)) {
-    throw invalidRule(policy, "the gate's weights and threshold must be finite numbers");
+  const name = nameOf(policy, "next()");
+  const rule = object(name, atOnce(name, policy.next(context)), ruleFields, "field");
+  if (!Number.isInteger(rule.length) || rule.length < 0) {
+    throw invalid(`${name}: length`, "a whole number, 0 or more", rule.length);
   }
   return {
-    afterDraw: gate.when === "after-draw",
-    product: gate.over === "product",
-    threshold: gate.threshold,
-    estimate: { ...numbers, link: link ?? "identity" },
+    length: Math.min(rule.length, maxDraft),
+    ...(rule.gate !== undefined && { gate: nativeGate(`${name}: gate`, rule.gate) }),
   };
 }
 
-function invalidRule(policy: Policy, what: string): SpecdecError {
-  return new SpecdecError(
-    "ERR_INVALID_ARGUMENT",
-    `The policy "${policy.name}" gave a rule whose ${what}.`,
-  );
+/** Whether a policy goes on after a drafted token; true if it has no opinion. */
+export function continues(policy: Policy, drafted: readonly DraftedToken[]): boolean {
+  if (policy.continues === undefined) return true;
+  const name = nameOf(policy, "continues()");
+  return flag(name, atOnce(name, policy.continues(drafted)));
+}
+
+/** How many drafted tokens a policy has verified; all if it has no opinion. */
+export function submits(policy: Policy, drafted: readonly DraftedToken[]): number {
+  if (policy.submits === undefined) return drafted.length;
+  const name = nameOf(policy, "submits()");
+  return whole(name, atOnce(name, policy.submits(drafted)), undefined, 0, drafted.length);
+}
+
+function nativeGate(name: string, given: Gate): NonNullable<NativeStopRule["gate"]> {
+  const gate = object(name, given, gateFields, "field");
+  const of = `${name}.estimate`;
+  const estimate = object(of, gate.estimate, estimateFields, "field");
+  const link = oneOf(`${of}.link`, estimate.link, "identity", links);
+  const weight = (key: Exclude<keyof Estimate, "link">): number =>
+    finite(`${of}.${key}`, estimate[key], 0);
+  return {
+    afterDraw: oneOf(`${name}.when`, gate.when, undefined, whens) === "after-draw",
+    product: oneOf(`${name}.over`, gate.over, "newest", overs) === "product",
+    threshold: finite(`${name}.threshold`, gate.threshold),
+    estimate: {
+      bias: weight("bias"),
+      logitMode: weight("logitMode"),
+      rootEntropy: weight("rootEntropy"),
+      margin: weight("margin"),
+      logProbability: weight("logProbability"),
+      link,
+    },
+  };
+}
+
+const ruleFields = ["length", "gate"] satisfies (keyof StopRule)[];
+const gateFields = ["when", "estimate", "over", "threshold"] satisfies (keyof Gate)[];
+const estimateFields = [
+  "bias",
+  "logitMode",
+  "rootEntropy",
+  "margin",
+  "logProbability",
+  "link",
+] satisfies (keyof Estimate)[];
+const whens = ["before-draw", "after-draw"] as const;
+const overs = ["newest", "product"] as const;
+const links = ["identity", "logistic", "exponential"] as const;
+
+function nameOf(policy: Policy, method: string): string {
+  return `What ${method} of the policy ${JSON.stringify(policy.name)} returns`;
+}
+
+/** Policies are asked amid a round, which does not wait: a promise is refused. */
+function atOnce<T>(name: string, value: T): T {
+  if (types.isPromise(value)) {
+    value.catch(() => undefined); // its own failure would end the process
+    throw invalid(name, "a value, not a promise of one", value);
+  }
+  return value;
 }
 
 /** The rows of a native draft as objects. */

@@ -24,6 +24,9 @@ export const policyKinds: readonly PolicyKind[] = [
 /** The default of `maxDraftTokens`: how long a draft can get at all. */
 export const defaultMaxDraftTokens = 16;
 
+/** How much `maxDraftTokens` may be. */
+export const largestMaxDraftTokens = 64;
+
 /** The default with a draft: fixed K, at llama.cpp's order of magnitude. */
 export function defaultPolicyName(maxDraft: number): string {
   return `fixed:${Math.min(4, maxDraft)}`;
@@ -60,9 +63,13 @@ function parameterOf(kind: PolicyKind, text: string | undefined, maxDraft: numbe
         ? Number(text)
         : NaN;
   if (!(value >= parameter.min && value <= max) || (parameter.whole && !Number.isInteger(value))) {
+    const longer =
+      parameter.whole && value > max && maxDraft < largestMaxDraftTokens
+        ? ` For longer drafts raise maxDraftTokens, to ${largestMaxDraftTokens} at most.`
+        : "";
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
-      `${parameter.name} of stopRule "${grammar(kind)}" must be ${parameter.whole ? "a whole number, " : ""}${parameter.min} to ${max}, but is ${JSON.stringify(text ?? "")}.${parameter.whole ? " For longer drafts raise maxDraftTokens." : ""}`,
+      `${parameter.name} of stopRule "${grammar(kind)}" must be ${parameter.whole ? "a whole number, " : ""}${parameter.min} to ${max}, but is ${JSON.stringify(text ?? "")}.${longer}`,
     );
   }
   return value;

@@ -27,6 +27,12 @@ struct Batch {
 
 Context::Context(std::shared_ptr<const Model> model, const ContextOptions& options, const std::atomic<bool>* abort)
     : model_(std::move(model)), patience_{abort}, size_(options.size), maxOutputs_(options.maxOutputs) {
+    if (model_->maxPositions() > 0 && options.size > model_->maxPositions()) {
+        throw EngineError("ERR_INVALID_ARGUMENT", "contextSize is " + std::to_string(options.size) + ", but " +
+                                                      model_->path() + " has learned " +
+                                                      std::to_string(model_->maxPositions()) +
+                                                      " positions and knows no others. Ask for no more than these.");
+    }
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<uint32_t>(options.size);
     params.n_batch = maxRows;
@@ -52,18 +58,27 @@ Context::Context(std::shared_ptr<const Model> model, const ContextOptions& optio
         tuner_.emplace(options.threads, 20000 + readMicros);
     }
 
-    const LogCapture log;
-    context_.reset(llama_init_from_model(model_->get(), params));
-    if (!context_) {
-        throw EngineError("ERR_OUT_OF_MEMORY", "llama.cpp cannot create a context of " + std::to_string(options.size) +
-                                                   " tokens for " + model_->path() + ": " + log.reason() +
-                                                   ". Ask for a smaller contextSize.");
-    }
+    createContext(params);
     if (llama_get_memory(context_.get()) == nullptr) {
         throw EngineError("ERR_NOT_GENERATIVE", model_->path() + " (" + model_->description() +
                                                     ") keeps no state between tokens, so it cannot continue a text; "
                                                     "it is an embedding model. Give a causal language model.");
     }
+}
+
+void Context::createContext(const llama_context_params& params) {
+    const LogCapture log;
+    context_.reset(llama_init_from_model(model_->get(), params));
+    if (context_) {
+        return;
+    }
+    const std::string reason = log.reason();
+    const std::string failure = "llama.cpp cannot create a context of " + std::to_string(size_) + " tokens for " +
+                                model_->path() + ": " + reason;
+    // It looks at the types of the caches first, and says what does not fit; what fails after that is memory.
+    const bool typesDoNotFit = !reason.empty() && reason.find("failed to") == std::string::npos;
+    throw typesDoNotFit ? EngineError("ERR_INVALID_ARGUMENT", failure + ". Leave kvTypeK and kvTypeV at f16.")
+                        : EngineError("ERR_OUT_OF_MEMORY", failure + ". Ask for a smaller contextSize.");
 }
 
 void Context::decode(std::span<const Token> tokens, int outputs) {

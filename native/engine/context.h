@@ -33,7 +33,7 @@ struct LlamaContextDeleter {
 class Context {
 public:
     // A decode stops when *abort becomes true (on the processor; elsewhere, at its end).
-    // Throws ERR_OUT_OF_MEMORY or ERR_NOT_GENERATIVE.
+    // Throws ERR_OUT_OF_MEMORY, ERR_NOT_GENERATIVE, or ERR_INVALID_ARGUMENT for what the model does not allow.
     Context(std::shared_ptr<const Model> model, const ContextOptions& options, const std::atomic<bool>* abort);
 
     // Evaluates `tokens` at the positions past()…; afterwards logits(0…outputs-1) are those of the
@@ -66,6 +66,7 @@ public:
     const Model& model() const { return *model_; }
 
 private:
+    void createContext(const llama_context_params& params);
     void decodeChunk(std::span<const Token> tokens, int outputs);
     const float* row(const float* found, int output) const;
     int32_t decodeBatch(const llama_batch& batch);

@@ -2,6 +2,7 @@
 
 #include "backend.h"
 #include "error.h"
+#include "gguf-header.h"
 #include "log.h"
 
 #include <algorithm>
@@ -47,6 +48,7 @@ Model::Model(const ModelOptions& options, LoadMonitor& monitor) : path_(options.
                                             "run on the processor, or see to the GPU's driver.");
     }
     devices.push_back(nullptr);
+    readHeader();
 
     llama_model_params params = llama_model_default_params();
     params.devices = devices.size() > 1 ? devices.data() : nullptr;
@@ -70,15 +72,33 @@ Model::Model(const ModelOptions& options, LoadMonitor& monitor) : path_(options.
                                                 loadedRelease() + ") knows its architecture.");
     }
     vocabulary_ = Vocabulary(llama_model_get_vocab(model_.get()));
+    checkGenerates();
+}
 
+void Model::readHeader() {
+    const GgufHeader header(path_);
+    header.check();
+    headWidthK_ = header.number(header.key("attention.key_length")).value_or(0);
+    headWidthV_ = header.number(header.key("attention.value_length")).value_or(0);
+    causal_ = header.boolean(header.key("attention.causal")).value_or(true);
+    const ggml_tensor* positions = header.tensor("position_embd.weight");
+    maxPositions_ = positions == nullptr ? 0 : positions->ne[1];
+}
+
+void Model::checkGenerates() const {
     const std::string pooling = metadata(architecture() + ".pooling_type");
-    const bool embeds = !pooling.empty() && pooling != "0"; // 0: no pooling
+    const bool embeds = !causal_ || (!pooling.empty() && pooling != "0"); // 0: no pooling
     if (embeds || llama_model_has_encoder(model_.get()) || !llama_model_has_decoder(model_.get()) ||
-        llama_model_is_diffusion(model_.get()) || vocabulary_.size() == 0) {
+        llama_model_is_diffusion(model_.get())) {
         throw EngineError("ERR_NOT_GENERATIVE",
                           path_ + " (" + description() +
                               ") is not a model that continues a text, but an embedding, "
                               "encoder-decoder or diffusion model. Give a causal language model.");
+    }
+    if (!vocabulary_.exists()) {
+        throw EngineError("ERR_NOT_GENERATIVE", path_ + " (" + description() +
+                                                    ") has no vocabulary, so its output is no text. Give a file "
+                                                    "with a tokenizer.");
     }
 }
 
@@ -99,13 +119,12 @@ std::string Model::description() const {
     return text;
 }
 
-uint64_t Model::cacheWidth(const std::string& headWidthKey) const {
+uint64_t Model::cacheWidth(double headWidth) const {
     const auto count = [](int32_t n) { return static_cast<uint64_t>(std::max(n, 1)); };
-    const std::string width = metadata(architecture() + ".attention." + headWidthKey);
-    const uint64_t headWidth = width.empty()
-                                   ? count(llama_model_n_embd(model_.get())) / count(llama_model_n_head(model_.get()))
-                                   : std::stoull(width);
-    return count(llama_model_n_layer(model_.get())) * count(llama_model_n_head_kv(model_.get())) * headWidth;
+    const uint64_t width = headWidth > 0
+                               ? static_cast<uint64_t>(headWidth)
+                               : count(llama_model_n_embd(model_.get())) / count(llama_model_n_head(model_.get()));
+    return count(llama_model_n_layer(model_.get())) * count(llama_model_n_head_kv(model_.get())) * width;
 }
 
 } // namespace specdecpp

@@ -43,13 +43,23 @@ public:
     bool usesGpu() const { return usesGpu_; }
 
     // Numbers that one token keeps in the K and in the V cache, over all layers.
-    uint64_t cacheWidthK() const { return cacheWidth("key_length"); }
-    uint64_t cacheWidthV() const { return cacheWidth("value_length"); }
+    uint64_t cacheWidthK() const { return cacheWidth(headWidthK_); }
+    uint64_t cacheWidthV() const { return cacheWidth(headWidthV_); }
+
+    // Tokens that a context may hold at most, where positions are learned; llama.cpp would read behind
+    // their table. 0: no limit.
+    int64_t maxPositions() const { return maxPositions_; }
 
 private:
-    uint64_t cacheWidth(const std::string& headWidthKey) const;
+    uint64_t cacheWidth(double headWidth) const;
+    void readHeader();
+    void checkGenerates() const;
 
     std::string path_;
+    double headWidthK_ = 0; // 0: not said
+    double headWidthV_ = 0;
+    int64_t maxPositions_ = 0;
+    bool causal_ = true;
     std::unique_ptr<llama_model, LlamaModelDeleter> model_;
     Vocabulary vocabulary_;
     bool usesGpu_ = false;

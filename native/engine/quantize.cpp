@@ -2,6 +2,7 @@
 
 #include "error.h"
 #include "file-writing.h"
+#include "gguf-header.h"
 #include "log.h"
 
 #include <llama.h>
@@ -21,7 +22,7 @@ void quantize(const std::string& input, const std::string& output, const std::st
         throw EngineError("ERR_INVALID_ARGUMENT",
                           "type must be f16, q8_0, q6_k, q5_k_m or q4_k_m, but is \"" + type + "\".");
     }
-    installLog();
+    GgufHeader(input).check();
     llama_model_quantize_params params = llama_model_quantize_default_params();
     params.ftype = found->second;
     params.nthread = threads;

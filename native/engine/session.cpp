@@ -73,7 +73,7 @@ int Session::prefill(int count) {
         return std::span<const Token>(tokens_).subspan(context.past(), std::max(0, to - context.past()));
     };
     target_.decode(rest(target_), 0);
-    if (draft_ && to <= draft_->size()) { // a prompt longer than the draft's context is decoded plainly
+    if (draftIsUsable() && to <= draft_->size()) { // a prompt longer than the draft's context is decoded plainly
         draft_->decode(rest(*draft_), 0);
     }
     for (Context* context : {&target_, draft_ ? &*draft_ : nullptr}) {

@@ -15,6 +15,8 @@ class Vocabulary {
 public:
     explicit Vocabulary(const llama_vocab* vocab) : vocab_(vocab) {}
 
+    // A model may come without one; only size() may then be asked for.
+    bool exists() const { return llama_vocab_type(vocab_) != LLAMA_VOCAB_TYPE_NONE && size() > 0; }
     int size() const { return llama_vocab_n_tokens(vocab_); }
     bool endsGeneration(Token token) const { return llama_vocab_is_eog(vocab_, token); }
     bool contains(Token token) const { return token >= 0 && token < size(); }

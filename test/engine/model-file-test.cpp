@@ -14,7 +14,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <limits>
+#include <map>
 #include <string>
 
 using namespace specdecpp;
@@ -132,6 +134,44 @@ TEST_SUITE("model file") {
         writeMamba(folder.file("mamba.gguf"));
         checkRefused("ERR_UNSUPPORTED_MODEL",
                      [&](const auto& output) { deepen(folder.file("mamba.gguf"), output, 1); });
+    }
+
+    TEST_CASE("deepen refuses models to which more layers would be something else") {
+        using Change = std::function<void(GgufFile&)>;
+        const std::map<std::string, Change> changes = {
+            {"later tokens", [](GgufFile& file) { file.set("llama.nextn_predict_layers", uint32_t{1}); }},
+            {"full_attention_interval", [](GgufFile& file) { file.set("llama.full_attention_interval", uint32_t{4}); }},
+            {"ssm.state_size", [](GgufFile& file) { file.set("llama.ssm.state_size", uint32_t{16}); }},
+            {"(layer 0)", [](GgufFile& file) { file.addTensor("blk.0.attn_q.bias", {128}, 0, 1); }},
+            {"(layer 2)",
+             [](GgufFile& file) {
+                 file.addTensor("blk.2.attn_q.weight", {128, 128}, 0, 1);
+             }},
+            {"(minicpm)", [](GgufFile& file) {
+                 file.set("general.architecture", std::string("minicpm"));
+                 file.set("minicpm.block_count", uint32_t{2});
+             }}};
+        for (const auto& [named, change] : changes) {
+            CAPTURE(named);
+            const TemporaryFolder folder;
+            GgufFile file(demoDraftPath(), true);
+            change(file);
+            file.write(folder.file("other.gguf"));
+            const auto attempt = [&] { deepen(folder.file("other.gguf"), folder.file("deep.gguf"), 1); };
+            CHECK(errorCode(attempt) == "ERR_UNSUPPORTED_MODEL");
+            CHECK(errorMessage(attempt).find(named) != std::string::npos);
+            CHECK_FALSE(std::filesystem::exists(folder.file("deep.gguf")));
+        }
+    }
+
+    TEST_CASE("a damaged header is refused by deepen and quantize") {
+        const TemporaryFolder folder;
+        GgufFile file(demoDraftPath(), true);
+        file.set("llama.block_count", uint32_t{0});
+        file.write(folder.file("damaged.gguf"));
+        checkRefused("ERR_MODEL_LOAD", [&](const auto& output) { deepen(folder.file("damaged.gguf"), output, 1); });
+        checkRefused("ERR_MODEL_LOAD",
+                     [&](const auto& output) { quantize(folder.file("damaged.gguf"), output, "q8_0", 1); });
     }
 
     TEST_CASE("deepen refuses to write over its input, and leaves it as it was") {

@@ -12,7 +12,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 
 using namespace specdecpp;
@@ -133,6 +136,76 @@ TEST_SUITE("model") {
         CHECK(loadCode(folder.file("unknown.gguf")) == "ERR_MODEL_LOAD");
         const std::string message = errorMessage([&] { loadModel(folder.file("unknown.gguf")); });
         CHECK(message.find("no-such-architecture") != std::string::npos);
+    }
+
+    TEST_CASE("a header over which llama.cpp would end the process is ERR_MODEL_LOAD") {
+        using Damage = std::function<void(GgufFile&)>;
+        const std::map<std::string, Damage> damages = {
+            {"block_count", [](GgufFile& file) { file.set("llama.block_count", uint32_t{0}); }},
+            {"takes 1 to 512", [](GgufFile& file) { file.set("llama.block_count", uint32_t{513}); }},
+            {"rms_epsilon", [](GgufFile& file) { file.set("llama.attention.layer_norm_rms_epsilon", std::nanf("")); }},
+            {"0 or more", [](GgufFile& file) { file.set("llama.attention.layer_norm_rms_epsilon", -1.0F); }},
+            {"\"foo\"", [](GgufFile& file) { file.set("llama.rope.scaling.type", std::string("foo")); }},
+            {"expert_count", [](GgufFile& file) { file.set("llama.expert_count", uint32_t{513}); }},
+            {"nextn_predict_layers", [](GgufFile& file) { file.set("llama.nextn_predict_layers", uint32_t{3}); }},
+            {"attn_norm.weight", [](GgufFile& file) { file.setType("blk.0.attn_norm.weight", GGML_TYPE_F16); }}};
+        const TemporaryFolder folder;
+        for (const auto& [named, damage] : damages) {
+            CAPTURE(named);
+            GgufFile file(demoDraftPath(), true);
+            damage(file);
+            file.write(folder.file("damaged.gguf"));
+            CHECK(loadCode(folder.file("damaged.gguf")) == "ERR_MODEL_LOAD");
+            CHECK(errorMessage([&] { loadModel(folder.file("damaged.gguf")); }).find(named) != std::string::npos);
+        }
+    }
+
+    TEST_CASE("a model without a vocabulary is ERR_NOT_GENERATIVE") {
+        const TemporaryFolder folder;
+        GgufFile file(demoDraftPath(), true);
+        file.removeKeys("tokenizer.");
+        file.set("tokenizer.ggml.model", std::string("none"));
+        file.set("llama.vocab_size", uint32_t{4096});
+        file.write(folder.file("wordless.gguf"));
+        CHECK(loadCode(folder.file("wordless.gguf")) == "ERR_NOT_GENERATIVE");
+    }
+
+    TEST_CASE("a model whose tokens see those after them is ERR_NOT_GENERATIVE") {
+        const TemporaryFolder folder;
+        GgufFile file(demoDraftPath(), true);
+        file.set("llama.attention.causal", false);
+        file.write(folder.file("both-ways.gguf"));
+        CHECK(loadCode(folder.file("both-ways.gguf")) == "ERR_NOT_GENERATIVE");
+    }
+
+    TEST_CASE("a hyperparameter of another type that llama.cpp does not read does no harm") {
+        const TemporaryFolder folder;
+        writeMamba(folder.file("mamba.gguf"));
+        GgufFile file(folder.file("mamba.gguf"), true);
+        file.set("mamba.attention.key_length", std::string("wide"));
+        file.write(folder.file("odd.gguf"));
+        CHECK(loadModel(folder.file("odd.gguf"))->cacheWidthK() > 0);
+    }
+
+    TEST_CASE("a context beyond learned positions is ERR_INVALID_ARGUMENT, and one that uses them all works") {
+        const TemporaryFolder folder;
+        writeGpt2(folder.file("gpt2.gguf"), 64);
+        const auto model = loadModel(folder.file("gpt2.gguf"));
+        CHECK(errorCode([&] { Session(model, nullptr, sessionOptions(0, 65)); }) == "ERR_INVALID_ARGUMENT");
+        const SessionOptions draftTooLong = sessionOptions(4, 64, 65);
+        CHECK(errorCode([&] { Session(model, model, draftTooLong); }) == "ERR_INVALID_ARGUMENT");
+        Session session(model, nullptr, sessionOptions(0, 64));
+        const std::vector<Token> prompt(60, 1);
+        CHECK(generate(session, prompt, warm(), 1, roundOptions(0), 5).tokens.size() == 65);
+    }
+
+    TEST_CASE("a cache type that does not divide the head width is ERR_INVALID_ARGUMENT, and none of memory") {
+        const TemporaryFolder folder;
+        writeGpt2(folder.file("gpt2.gguf"), 64);
+        const auto model = loadModel(folder.file("gpt2.gguf"));
+        SessionOptions options = sessionOptions(0, 64);
+        options.target.typeK = GGML_TYPE_Q8_0; // blocks of 32, heads of 16
+        CHECK(errorCode([&] { Session(model, nullptr, options); }) == "ERR_INVALID_ARGUMENT");
     }
 
     TEST_CASE("layers for a GPU that is not there are ERR_NO_GPU") {

@@ -2,6 +2,7 @@
 
 #include "support/demo.h"
 #include "support/error-code.h"
+#include "support/generate.h"
 #include "support/gguf-file.h"
 #include "support/temporary-folder.h"
 
@@ -139,6 +140,18 @@ TEST_SUITE("vocabulary") {
         const auto open = [&] { Session session(demoTarget(), draft, sessionOptions(4)); };
         CHECK(errorCode(open) == "ERR_VOCABULARY_MISMATCH");
         CHECK(errorMessage(open).find("token 3000") != std::string::npos);
+    }
+
+    TEST_CASE("a token of padding that the draft does not have is decoded without it") {
+        const TemporaryFolder folder;
+        writeGpt2(folder.file("padded.gguf"), 64, 2);
+        writeGpt2(folder.file("draft.gguf"), 64);
+        const auto target = loadModel(folder.file("padded.gguf"));
+        const std::vector<Token> prompt = {1, 5, 4097, 6, 7};
+        Session plain(target, nullptr, sessionOptions(0, 64));
+        Session session(target, loadModel(folder.file("draft.gguf")), sessionOptions(4, 64, 64));
+        CHECK(generate(session, prompt, {}, 1, roundOptions(4), 20).tokens ==
+              generate(plain, prompt, {}, 1, roundOptions(0), 20).tokens);
     }
 
 } // TEST_SUITE

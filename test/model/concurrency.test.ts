@@ -143,3 +143,13 @@ test("loading can be aborted, and says how far it is", async () => {
   expect(seen).toEqual(expect.arrayContaining(["target 1", "draft 1"]));
   await other.dispose();
 });
+
+test("a load progress that throws rejects createEngine with what it threw", async () => {
+  const planted = new RangeError("planted");
+  const onLoadProgress = (): void => {
+    throw planted;
+  };
+  await expect(
+    createEngine({ target: { path: demoTarget, threads }, onLoadProgress }),
+  ).rejects.toBe(planted);
+});

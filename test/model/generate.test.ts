@@ -1,4 +1,4 @@
-import { createEngine, type Engine, type GenerationChunk } from "../../lib";
+import { createEngine, type Engine, type GenerationChunk, type SamplingOptions } from "../../lib";
 import { demoDraft, demoEngine, demoTarget, plainEngine, prompt, threads } from "../support/demo";
 import { rejection } from "../support/expect-error";
 
@@ -153,6 +153,42 @@ test("a banned token does not come out", async () => {
   expect(without.tokens).not.toContain(banned);
 });
 
+const everyToken = (value: number): Record<number, number> =>
+  Object.fromEntries(Array.from({ length: 4096 }, (_, token) => [token, value]));
+const bans = { 0: -Infinity, 1: -Infinity, 2: -Infinity };
+
+test.each<[string, SamplingOptions]>([
+  ["the lowest temperature", { temperature: 1e-4 }],
+  ["the highest, with bans", { temperature: 1e4, logitBias: bans }],
+  ["the largest biases", { logitBias: everyToken(1e4) }],
+  ["the smallest biases", { temperature: 1e-4, logitBias: everyToken(-1e4) }],
+  ["the largest penalties", { repeatPenalty: 1e4, presencePenalty: 1e4, frequencyPenalty: 1e4 }],
+  ["the smallest", { repeatPenalty: 1e-4, presencePenalty: -1e4, frequencyPenalty: -1e4 }],
+  [
+    "all of them with truncation",
+    {
+      temperature: 1e-4,
+      repeatPenalty: 1e-4,
+      presencePenalty: -1e4,
+      frequencyPenalty: -1e4,
+      logitBias: { ...everyToken(1e4), ...bans },
+      topK: 40,
+      topP: 0.9,
+      minP: 0.01,
+    },
+  ],
+])("a token is possible at %s", async (_, options) => {
+  for (const temperature of [options.temperature ?? 0, options.temperature ?? 1]) {
+    const verifiers =
+      temperature === 0 ? (["greedy"] as const) : (["rejection", "block", "coupled"] as const);
+    for (const verifier of verifiers) {
+      const settings = { ...options, temperature, verifier, seed: 1, maxTokens: 20 };
+      const { tokens } = await engine.generate(prompt, settings);
+      expect(tokens.length).toBeGreaterThan(0);
+    }
+  }
+});
+
 test("text in the prompt is a control token only where it is trusted", () => {
   expect(engine.tokenize("<|user|>")).toHaveLength(2);
   expect(engine.tokenize("<|user|>", { parseSpecial: false }).length).toBeGreaterThan(3);
@@ -174,6 +210,41 @@ test.each([
   ["a token beyond the vocabulary", [4096]],
 ])("%s is refused", async (_, bad) => {
   await rejection(engine.generate(bad as string), "ERR_INVALID_ARGUMENT");
+});
+
+test.each<[string, unknown, unknown]>([
+  ["a lone surrogate", "a\ud800b", {}],
+  ["a number", 5, {}],
+  ["nothing", undefined, {}],
+  ["an unknown option", "a", { parseSpecail: false }],
+  ["an option of another kind", "a", { parseSpecial: 0 }],
+  ["options that are none", "a", null],
+])("tokenize refuses %s", (_, text, options) => {
+  expect(() => engine.tokenize(text as string, options as object)).toThrow(
+    expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error,
+  );
+});
+
+test.each([
+  ["null", null],
+  ["nothing", undefined],
+  ["a string", "12"],
+  ["an object", { length: 1, 0: 5 }],
+  ["numbers of another width", new Float64Array(2)],
+  ["a token that is not whole", [1.5]],
+  ["a negative token", [3, -1]],
+  ["a token beyond the vocabulary", [4096]],
+  ["a hole", [1, , 2]], // eslint-disable-line no-sparse-arrays
+])("detokenize refuses %s", (_, tokens) => {
+  expect(() => engine.detokenize(tokens as number[])).toThrow(
+    expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error,
+  );
+});
+
+test("tokens of a text are its text again, from either kind of array", () => {
+  const tokens = engine.tokenize(" twelve pencils");
+  expect(engine.detokenize(tokens)).toContain("twelve pencils");
+  expect(engine.detokenize(Int32Array.from(tokens))).toBe(engine.detokenize(tokens));
 });
 
 test("any text that is well formed can be a prompt", async () => {

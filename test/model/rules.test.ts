@@ -1,10 +1,11 @@
-import type { DraftedToken, Engine, Policy, RoundInfo, VerifierName } from "../../lib";
+import type { DraftedToken, Engine, Policy, RoundInfo } from "../../lib";
+import { verifierNames } from "../../lib/options";
 import { policyKinds } from "../../lib/policy/policies";
 import { demoEngine, gsm8k, plainEngine, prompt } from "../support/demo";
 import { rejection } from "../support/expect-error";
 
 const rules = policyKinds.map((kind) => (kind.name === "fixed" ? "fixed:5" : kind.name));
-const verifiers: VerifierName[] = ["rejection", "block", "coupled", "match"];
+const verifiers = verifierNames.filter((name) => name !== "greedy");
 const some = gsm8k.slice(0, 4);
 
 let engine: Engine;
@@ -25,7 +26,7 @@ test.each(rules)(
   async (stopRule) => {
     for (const text of some) {
       const expected = await plain.generate(text, { maxTokens: 80 });
-      for (const verifier of ["greedy", ...verifiers] as const) {
+      for (const verifier of verifierNames) {
         const options = { maxTokens: 80, stopRule, verifier, temperature: 0 };
         expect((await engine.generate(text, options)).tokens).toEqual(expected.tokens);
       }
@@ -169,6 +170,21 @@ describe("a policy of one's own", () => {
       "ERR_INVALID_ARGUMENT",
     );
     expect(error.message).toContain('"mine"');
+  });
+
+  test.each([
+    ["a promise from next()", { next: async () => Promise.resolve({ length: 2 }) }],
+    ["a count that is none from submits()", { submits: () => NaN }],
+    ["nothing from continues()", { continues: () => undefined }],
+  ])("that gives %s is refused, and the engine goes on", async (_, methods) => {
+    const stopRule = { name: "mine", next: () => ({ length: 2 }), ...methods } as unknown as Policy;
+    const error = await rejection(
+      engine.generate(prompt, { stopRule, temperature: 1, verifier: "coupled" }),
+      "ERR_INVALID_ARGUMENT",
+    );
+    expect(error.message).toContain('"mine"');
+    expect(error.partial?.finishReason).toBe("error");
+    expect((await engine.generate(prompt)).text).toBe((await plain.generate(prompt)).text);
   });
 
   test("that throws ends the generation with its own error, and the engine goes on", async () => {

@@ -1,3 +1,6 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import type {
   NativeContextOptions,
   NativeModel,
@@ -239,6 +242,25 @@ test("a session keeps its models although they are disposed of", async () => {
   expect((await other.round(roundOptions)).tokens.length).toBe(1);
   other.dispose();
 });
+
+(process.platform === "linux" ? test : test.skip)(
+  "the weights are freed when model and session are disposed of, although both are still held",
+  async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "specdecpp-"));
+    const file = path.join(folder, "own.gguf");
+    copyFileSync(demoTarget, file);
+    const isMapped = () => readFileSync("/proc/self/maps", "utf8").includes(file);
+    const own = await loadModel(file);
+    const other = new addon.Session({ target: own, targetContext: context, maxDraft: 1 });
+    await other.open();
+    own.dispose();
+    expect(isMapped()).toBe(true);
+    other.dispose();
+    expect(isMapped()).toBe(false);
+    expect(await codeOf(() => other.open())).toBe("ERR_DISPOSED");
+    rmSync(folder, { recursive: true });
+  },
+);
 
 test("what JavaScript gets is a copy", async () => {
   await begin();

@@ -118,6 +118,23 @@ describe("inspect", () => {
     expect(fit?.reasons[0]).toContain("(mamba) keeps a recurrent state");
   });
 
+  test.each([{ "mamba.attention.head_count": 0 }, {}])(
+    "a model without attention has no KV cache: %j",
+    (heads) => {
+      const sizes = { "mamba.block_count": 24, "mamba.embedding_length": 768 };
+      const keys = { "general.architecture": "mamba", "mamba.context_length": 1_048_576 };
+      const mamba = write("attentionless.gguf", header({ ...keys, ...sizes, ...heads }));
+      expect(json<Inspection>(cli(["inspect", mamba, "--json"])).files[0]).toMatchObject({
+        cacheWidthK: 0,
+        cacheWidthV: 0,
+        memory: { contextSize: 4096, cacheBytes: 0, totalBytes: 0 },
+      });
+      expect(cli(["inspect", mamba]).stdout).toMatch(
+        /\nmemory, at least +0 B \(weights 0 B, no KV cache\)\n/,
+      );
+    },
+  );
+
   test("says how much of a file is missing", () => {
     const cut = write("cut.gguf", readFileSync(target).subarray(0, 2_000_000));
     const { files } = json<Inspection>(cli(["inspect", cut, "--json"]));

@@ -50,6 +50,9 @@ test.each<[string, unknown]>([
   ["temperature", NaN],
   ["temperature", Infinity],
   ["temperature", "1"],
+  ["temperature", 1e-5],
+  ["temperature", 1e5],
+  ["temperature", null],
   ["topK", 1.5],
   ["topK", -1],
   ["topK", NaN],
@@ -60,9 +63,14 @@ test.each<[string, unknown]>([
   ["minP", NaN],
   ["repeatPenalty", 0],
   ["repeatPenalty", NaN],
+  ["repeatPenalty", 1e-5],
+  ["repeatPenalty", 1e5],
   ["presencePenalty", NaN],
   ["presencePenalty", Infinity],
+  ["presencePenalty", 1e5],
+  ["presencePenalty", -1e5],
   ["frequencyPenalty", NaN],
+  ["frequencyPenalty", 1e5],
   ["penaltyWindow", -1],
   ["penaltyWindow", NaN],
   ["draftTopK", -1],
@@ -90,6 +98,10 @@ test.each<[string, unknown]>([
   ["stopRule", 4],
   ["stopRule", {}],
   ["stopRule", { name: "own" }],
+  ["stopRule.continues", { continues: true }],
+  ["stopRule.submits", { submits: 3 }],
+  ["stopRule.observe", { observe: null }],
+  ["stopRule.needsDetails", { needsDetails: "yes" }],
   ["stop", 5],
   ["signal", 5],
   ["details", 1],
@@ -99,11 +111,24 @@ test.each<[string, unknown]>([
   ["logitBias", { "-1": 0 }],
   ["logitBias", { 1: NaN }],
   ["logitBias", { 1: Infinity }],
+  ["logitBias", { 1: 1e5 }],
+  ["logitBias", { 1: -1e5 }],
   ["logprobs", 1],
   ["parseSpecial", "yes"],
 ])("%s: %p is refused, naming the option", (name, value) => {
-  const message = refusal(() => resolveGeneration({ [name]: value }, engine));
-  expect(message).toContain(name);
+  const option = name.startsWith("stopRule.")
+    ? { stopRule: { name: "own", next: () => ({ length: 1 }), ...(value as object) } }
+    : { [name]: value };
+  expect(refusal(() => resolveGeneration(option, engine))).toContain(name);
+});
+
+test("a message says the range", () => {
+  expect(refusal(() => resolveGeneration({ temperature: 1e-39 }, engine))).toContain(
+    "temperature must be 0, or a number, 0.0001 to 10000, but is 1e-39",
+  );
+  expect(refusal(() => resolveGeneration({ logitBias: { 3: 2e38 } }, engine))).toContain(
+    "logitBias[3] must be a number, -10000 to 10000, or -Infinity, but is 2e+38",
+  );
 });
 
 test("a ban is a bias of -Infinity", () => {
@@ -151,5 +176,12 @@ test("maxDraftTokens is 1 to 64", () => {
     expect(refusal(() => resolveEngine({ target: "a", maxDraftTokens }))).toContain(
       "maxDraftTokens",
     );
+  }
+});
+
+test("onLoadProgress is a function", () => {
+  for (const onLoadProgress of [5, null, "log", {}]) {
+    const options = { target: "a", onLoadProgress } as unknown as EngineOptions;
+    expect(refusal(() => resolveEngine(options))).toContain("onLoadProgress must be a function");
   }
 });

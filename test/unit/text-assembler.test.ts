@@ -20,19 +20,47 @@ test("tokens come out with their text and origin", () => {
   ]);
 });
 
+const euro = [0xe2, 0x82, 0xac];
+
 test("a character whose bytes are spread over tokens belongs to the one that completes it", () => {
   const assembler = new TextAssembler([]);
-  const euro = [0xe2, 0x82, 0xac];
-  expect(
-    texts(assembler.push([token(euro.slice(0, 1)), token(euro.slice(1, 2))]).released),
-  ).toEqual(["", ""]);
-  expect(texts(assembler.push([token(euro.slice(2))]).released)).toEqual(["€"]);
+  const first = assembler.push([token(euro.slice(0, 1)), token(euro.slice(1, 2))]);
+  const second = assembler.push([token(euro.slice(2))]);
+  expect(texts([...first.released, ...second.released])).toEqual(["", "", "€"]);
 });
 
-test("a character that is never completed becomes the replacement character at the end", () => {
+test.each([
+  ["one byte", [token([0xe2])]],
+  ["two bytes", [token([0xe2, 0x82])]],
+  ["three bytes", [token([0xf0, 0x9f, 0x98])]],
+  ["two tokens", [token([0xf0]), token([0x9f])]],
+  ["a character before", [token([...euro, 0xc3])]],
+  ["a token without bytes after", [token([0xe2, 0x82]), token([])]],
+])(
+  "a text that ends inside of a character ends with U+FFFD, on a token of its own: %s",
+  (_, all) => {
+    const assembler = new TextAssembler([]);
+    const numbered = all.map((one, id) => ({ ...one, id }));
+    const released = numbered.flatMap((one) => assembler.push([one]).released);
+    expect(texts(released).join("")).not.toContain("\ufffd");
+    const rest = assembler.flush();
+    expect(texts(rest)[0]).toMatch(/\ufffd$/);
+    expect([...released, ...rest].map(({ id }) => id)).toEqual(numbered.map(({ id }) => id));
+  },
+);
+
+test("a token that completes a character is not held back", () => {
   const assembler = new TextAssembler([]);
-  const { released } = assembler.push([token([0xe2, 0x82])]);
-  expect(texts([...released, ...assembler.flush()]).join("")).toBe("\ufffd");
+  for (const bytes of [[0x61], euro, [0xf0, 0x9f, 0x98, 0x80], [0xff], [0xe2, 0x28], [0x80]]) {
+    expect(assembler.push([token(bytes)]).released).toHaveLength(1);
+  }
+});
+
+test("what follows a stop string does not come out, not even half a character", () => {
+  const assembler = new TextAssembler(["END"]);
+  const { released, stopped } = assembler.push([token([...encoder.encode("aEND"), 0xe2, 0x82])]);
+  expect(stopped).toBe(true);
+  expect(texts([...released, ...assembler.flush()])).toEqual(["a"]);
 });
 
 test("text is cut before a stop string, and tokens behind it are not taken", () => {

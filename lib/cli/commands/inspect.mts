@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import { SpecdecError } from "../../index.js";
-import { cacheSizeBytes } from "../../memory.js";
+import { cacheSizeBytes, defaultContextSize } from "../../memory.js";
 import { formatBytes, formatCount, formatTable, printable } from "../format.mjs";
 import { type GgufFile, readGgufFile } from "../gguf-file.mjs";
 import { write, writeJson } from "../output.mjs";
@@ -62,9 +62,9 @@ interface Inspected extends GgufFile {
   memory: Memory;
 }
 
-/** Without the buffers of the computation, which depend on the device. */
+/** Without the buffers of the computation, which depend on the device, and without a recurrent state, which is small. */
 function memoryOf(file: GgufFile, asked: number | undefined): Memory {
-  const contextSize = asked ?? Math.min(file.trainedContextSize, 4096);
+  const contextSize = asked ?? defaultContextSize(file.trainedContextSize);
   const cacheBytes = cacheSizeBytes(file, { contextSize, kvTypeK: "f16", kvTypeV: "f16" });
   return { contextSize, cacheBytes, totalBytes: file.weightsBytes + cacheBytes };
 }
@@ -118,12 +118,13 @@ function describe(models: readonly Inspected[]): string {
       row("vocabulary", ({ vocabulary }) => `${vocabulary.tokens.length}, ${vocabulary.type}`),
       row("chat template", ({ hasChatTemplate }) => (hasChatTemplate ? "yes" : "no")),
       row("licence", ({ licence }) => licence ?? "-"),
-      row("memory, at least", ({ weightsBytes, memory: { totalBytes, cacheBytes, contextSize } }) =>
-        [
-          formatBytes(totalBytes),
-          `(weights ${formatBytes(weightsBytes)}, cache of ${contextSize} tokens ${formatBytes(cacheBytes)})`,
-        ].join(" "),
-      ),
+      row("memory, at least", ({ weightsBytes, memory }) => {
+        const cache =
+          memory.cacheBytes > 0
+            ? `cache of ${memory.contextSize} tokens ${formatBytes(memory.cacheBytes)}`
+            : "no KV cache";
+        return `${formatBytes(memory.totalBytes)} (weights ${formatBytes(weightsBytes)}, ${cache})`;
+      }),
     ],
     "left",
   );

@@ -6,6 +6,12 @@
 #include <iterator>
 #include <stdexcept>
 
+namespace {
+
+const char* const tokensKey = "tokenizer.ggml.tokens";
+
+} // namespace
+
 GgufFile::GgufFile(const std::string& from, bool withTensors) : file_(gguf_init_empty()) {
     ggml_context* tensors = nullptr;
     const std::unique_ptr<gguf_context, FreeGguf> source(
@@ -52,18 +58,45 @@ void GgufFile::set(const std::string& key, bool value) {
 }
 
 void GgufFile::setToken(int token, const std::string& text) {
-    const char* const key = "tokenizer.ggml.tokens";
-    const int64_t id = gguf_find_key(file_.get(), key);
+    std::vector<std::string> texts = tokens();
+    texts.at(static_cast<size_t>(token)) = text;
+    setTokens(texts);
+}
+
+void GgufFile::addToken(const std::string& text) {
+    std::vector<std::string> texts = tokens();
+    texts.push_back(text);
+    setTokens(texts);
+    const auto extend = [&]<typename T>(const char* key, gguf_type type, T value) {
+        const int64_t id = gguf_find_key(file_.get(), key);
+        const auto* data = static_cast<const T*>(gguf_get_arr_data(file_.get(), id));
+        std::vector<T> values(data, data + gguf_get_arr_n(file_.get(), id));
+        values.push_back(value);
+        gguf_set_arr_data(file_.get(), key, type, values.data(), values.size());
+    };
+    extend("tokenizer.ggml.scores", GGUF_TYPE_FLOAT32, 0.0F);
+    extend("tokenizer.ggml.token_type", GGUF_TYPE_INT32, int32_t{5}); // llama.cpp's LLAMA_TOKEN_TYPE_UNUSED
+}
+
+void GgufFile::setType(const std::string& tensor, ggml_type type) {
+    gguf_set_tensor_type(file_.get(), tensor.c_str(), type);
+}
+
+std::vector<std::string> GgufFile::tokens() const {
+    const int64_t id = gguf_find_key(file_.get(), tokensKey);
     std::vector<std::string> texts;
     for (size_t i = 0; i < gguf_get_arr_n(file_.get(), id); ++i) {
         texts.emplace_back(gguf_get_arr_str(file_.get(), id, i));
     }
-    texts.at(static_cast<size_t>(token)) = text;
+    return texts;
+}
+
+void GgufFile::setTokens(const std::vector<std::string>& texts) {
     std::vector<const char*> pointers;
     for (const std::string& each : texts) {
         pointers.push_back(each.c_str());
     }
-    gguf_set_arr_str(file_.get(), key, pointers.data(), pointers.size());
+    gguf_set_arr_str(file_.get(), tokensKey, pointers.data(), pointers.size());
 }
 
 void GgufFile::addTensor(const std::string& name, std::initializer_list<int64_t> ne, float mean, float deviation) {
@@ -123,6 +156,41 @@ void writeMamba(const std::string& path) {
         add("ssm_d", {inner}, 1, 0.1F);
         add("ssm_out.weight", {inner, width}, 0, 0.2F);
     }
+    file.write(path);
+}
+
+void writeGpt2(const std::string& path, int64_t positions, int padding) {
+    constexpr int64_t width = 32;
+    constexpr int64_t inner = 64;
+    GgufFile file(demoDraftPath(), false);
+    for (int i = 0; i < padding; ++i) {
+        file.addToken("<padding " + std::to_string(i) + ">");
+    }
+    file.removeKeys("llama.");
+    file.set("general.architecture", std::string("gpt2"));
+    file.set("gpt2.context_length", static_cast<uint32_t>(positions));
+    file.set("gpt2.embedding_length", static_cast<uint32_t>(width));
+    file.set("gpt2.feed_forward_length", static_cast<uint32_t>(inner));
+    file.set("gpt2.attention.head_count", uint32_t{2});
+    file.set("gpt2.block_count", uint32_t{1});
+    file.set("gpt2.attention.layer_norm_epsilon", 1e-5F);
+    file.addTensor("token_embd.weight", {width, 4096 + padding}, 0, 1);
+    file.addTensor("position_embd.weight", {width, positions}, 0, 1);
+    const auto addNorm = [&](const std::string& name) {
+        file.addTensor(name + ".weight", {width}, 1, 0);
+        file.addTensor(name + ".bias", {width}, 0, 0);
+    };
+    const auto addLinear = [&](const std::string& name, int64_t from, int64_t to) {
+        file.addTensor(name + ".weight", {from, to}, 0, 0.2F);
+        file.addTensor(name + ".bias", {to}, 0, 0.1F);
+    };
+    addNorm("output_norm");
+    addNorm("blk.0.attn_norm");
+    addNorm("blk.0.ffn_norm");
+    addLinear("blk.0.attn_qkv", width, 3 * width);
+    addLinear("blk.0.attn_output", width, width);
+    addLinear("blk.0.ffn_up", width, inner);
+    addLinear("blk.0.ffn_down", inner, width);
     file.write(path);
 }
 

@@ -21,6 +21,10 @@ public:
     void set(const std::string& key, float value);
     void set(const std::string& key, bool value);
     void setToken(int token, const std::string& text);
+    // An unused token at the end of the vocabulary: padding.
+    void addToken(const std::string& text);
+    // Of a tensor that is there; its data stays as it is.
+    void setType(const std::string& tensor, ggml_type type);
 
     // Normally distributed F32 numbers, always the same for one file. ne: innermost dimension first.
     void addTensor(const std::string& name, std::initializer_list<int64_t> ne, float mean, float deviation);
@@ -28,6 +32,9 @@ public:
     void write(const std::string& path) const;
 
 private:
+    std::vector<std::string> tokens() const;
+    void setTokens(const std::vector<std::string>& texts);
+
     struct FreeGguf {
         void operator()(gguf_context* file) const { gguf_free(file); }
     };
@@ -41,5 +48,7 @@ private:
 
 // Tiny models of random weights with the demo's vocabulary.
 void writeMamba(const std::string& path);
+// Attention with learned positions, heads of 16. padding: tokens that it has more than the demo.
+void writeGpt2(const std::string& path, int64_t positions, int padding = 0);
 // poolingType: llama.cpp's number, or -1 to leave the key out.
 void writeBert(const std::string& path, int poolingType);

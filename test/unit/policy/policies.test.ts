@@ -43,6 +43,19 @@ test("none does not draft, fixed always as much", () => {
   expect(createPolicy("fixed:7", maxDraft).next(context)).toEqual({ length: 7 });
 });
 
+test.each([
+  [
+    "fixed:65",
+    16,
+    /1 to 16, but is "65"\. For longer drafts raise maxDraftTokens, to 64 at most\.$/,
+  ],
+  ["fixed:65", 64, /1 to 64, but is "65"\.$/],
+  ["schedule:0", 16, /1 to 16, but is "0"\.$/],
+  ["fixed:", 16, /1 to 16, but is ""\.$/],
+])("%s with maxDraftTokens %i is refused with what would be accepted", (name, longest, message) => {
+  expect(() => createPolicy(name, longest)).toThrow(message);
+});
+
 test("the schedule adds two after a full acceptance and takes one after any other", () => {
   const policy = createPolicy("schedule:5", 8);
   const lengths: number[] = [];
@@ -113,6 +126,72 @@ test("the logistic rule learns what verification shows", () => {
     policy.observe?.(round(0, 4, { draft: modes.map((mode) => token(mode, truth(mode))) }));
   }
   for (const mode of [0.4, 0.7, 0.9]) expect(prediction(policy, mode)).toBeCloseTo(truth(mode), 1);
+});
+
+/** Rounds of a draft that always looks the same; returns how many tokens each drafts. */
+function play(
+  policy: ReturnType<typeof createPolicy>,
+  rounds: number,
+  mode: number,
+  acceptance: number,
+): number[] {
+  return Array.from({ length: rounds }, () => {
+    const { length, gate } = policy.next(context);
+    const estimate = prediction(policy, mode);
+    let drafted = gate ? 0 : length;
+    while (gate && drafted < length && estimate ** (drafted + 1) >= gate.threshold) drafted += 1;
+    policy.observe?.(
+      round(0, drafted, {
+        stopReason: drafted < length ? "gate" : "length",
+        draft: Array.from({ length: drafted }, () => token(mode, acceptance)),
+      }),
+    );
+    return drafted;
+  });
+}
+
+test("the logistic rule finds out that drafts it takes for bad are good", () => {
+  const drafted = play(createPolicy("logistic:0.6", maxDraft), 200, 0.2, 0.8);
+  expect(drafted[0]).toBe(0);
+  expect(Math.min(...drafted.slice(100))).toBeGreaterThan(0);
+});
+
+test("the logistic rule tries one token now and then, less often while it is right to stop", () => {
+  const drafted = play(createPolicy("logistic:0.6", maxDraft), 200, 0.2, 0.1);
+  const trials = drafted.flatMap((count, i) => (count > 0 ? [i] : []));
+  expect(Math.max(...drafted)).toBe(1);
+  const waits = trials.map((trial, i) => trial - (trials[i - 1] ?? -1) - 1);
+  expect(waits.slice(0, 6)).toEqual([4, 8, 16, 32, 32, 32]);
+});
+
+test("the logistic rule is soon to try again after a stretch that it drafted in", () => {
+  const policy = createPolicy("logistic:0.6", maxDraft);
+  play(policy, 100, 0.2, 0.1);
+  play(policy, 1, 0.99, 1);
+  expect(play(policy, 5, 0.2, 0.1)).toEqual([0, 0, 0, 0, 1]);
+});
+
+test("the logistic rule does not count rounds that had no room for a draft", () => {
+  const policy = createPolicy("logistic:0.6", maxDraft);
+  for (let i = 0; i < 20; ++i) policy.observe?.(round(0, 0, { stopReason: "room" }));
+  expect(policy.next(context).gate).toBeDefined();
+});
+
+test("the expected-value rule drafts again when drafts become good", () => {
+  const policy = createPolicy("expected", maxDraft);
+  const verifyMicros = Array.from({ length: maxDraft + 1 }, (_, K) => 1000 + 100 * K);
+  const prices = { draftStepMicros: 100, verifyMicros };
+  let acceptance = 0.01;
+  const drafted = Array.from({ length: 2000 }, (_, i) => {
+    if (i === 500) acceptance = 0.95;
+    const { length } = policy.next({ prices });
+    policy.observe?.(
+      round(0, length, { draft: Array.from({ length }, () => token(0.5, acceptance)) }),
+    );
+    return length;
+  });
+  expect(drafted.slice(400, 500).filter((length) => length > 0).length).toBeLessThan(5);
+  expect(drafted.slice(1900).filter((length) => length === 0).length).toBeLessThan(5);
 });
 
 /** Rounds with constant acceptance and prices; returns the length chosen in the end. */
