@@ -1,6 +1,7 @@
 export { calibrate, type CalibrationResult } from "./cost/calibrate";
 export type { Calibration } from "./cost/calibration-cache";
 export type { LengthCosts, Timing } from "./cost/cost-table";
+export type { CalibrateOptions } from "./cost/options";
 export type { Identity, ModelIdentity } from "./cost/machine";
 export type { Prices } from "./cost/prices";
 export { createEngine, devices, Engine, type Prompt } from "./engine";
@@ -10,15 +11,11 @@ export { deepen, quantize, type QuantizationType } from "./model-file";
 export type { Device, StopReason } from "./native/binding";
 export type {
   CacheType,
-  CalibrateOptions,
   EngineOptions,
   GenerateOptions,
   ModelOptions,
   SamplingOptions,
   TokenizeOptions,
-  TraceOptions,
-  TracePlan,
-  TraceProgress,
   VerifierName,
 } from "./options";
 export type {
@@ -36,5 +33,6 @@ export type { RuleReport } from "./replay/report";
 export type { GenerationStats } from "./stats";
 export type { OutputToken, TokenOrigin } from "./text-assembler";
 export type { TraceHeader, TraceMode, TraceRecord } from "./trace/format";
+export type { TraceOptions, TracePlan, TraceProgress } from "./trace/options";
 export { readTrace, readTraceHeader, type ReadTraceOptions } from "./trace/reader";
 export { trace, type TraceResult } from "./trace/trace";

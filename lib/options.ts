@@ -19,7 +19,6 @@ import {
   defaultPolicyName,
   largestMaxDraftTokens,
 } from "./policy/policies";
-import type { TraceMode } from "./trace/format";
 import type { Policy } from "./policy/policy";
 
 /** How a KV cache stores its numbers. Quantized V caches need flash attention, which llama.cpp turns on where it can. */
@@ -74,89 +73,6 @@ export interface EngineOptions {
   onLoadProgress?: (progress: { model: "target" | "draft"; fraction: number }) => void;
   /** Aborts the loading. */
   signal?: AbortSignal;
-}
-
-/** An engine with a draft, and how its prices are measured. */
-export interface CalibrateOptions extends EngineOptions {
-  draft: NonNullable<EngineOptions["draft"]>;
-  /** How long to measure, 1…3600; loading the models is not counted. Default 20. */
-  seconds?: number;
-  /** Measure although there is a calibration. Default false. */
-  force?: boolean;
-  /** Measure again what was measured more than so many days ago, 0 or more. Default 30. */
-  maxAgeDays?: number;
-  /** Called while measuring. fraction: 0…1 of the time. */
-  onProgress?: (fraction: number) => void;
-}
-
-/** What to log of a target and its draft, and where. */
-export interface TraceOptions extends SamplingOptions {
-  target: string | ModelOptions;
-  draft: string | ModelOptions;
-  /**
-   * File of prompts: JSON lines (.jsonl) with the text under "prompt", "question" or "instruction", or
-   * plain text with a prompt a line.
-   */
-  prompts: string;
-  /** Folder of the trace. One that holds a trace of the same options is gone on with. */
-  out: string;
-  /**
-   * "walk": drafts from every token of a reply, coupled to it, for replaying stop rules; "rounds": drafts
-   * of real rounds; "paper": what SpecDec++ trains its head on. Default "walk".
-   */
-  mode?: TraceMode;
-  /** The longest draft, 1…64. Default 20. */
-  maxDraftTokens?: number;
-  /** Tokens of a reply at most. Prompts that leave no room for them in the contexts are left out. Default 256. */
-  maxTokens?: number;
-  /** Prompts of the file to pass over. Default 0. */
-  offset?: number;
-  /** Prompts to trace at most. Default: all. */
-  limit?: number;
-  /** What is put around each prompt, which stands for "{prompt}" in it: "<|user|>{prompt}<|assistant|>". */
-  template?: string;
-  /** Whether to store the draft's hidden states, most of a trace's bytes. Default true. */
-  states?: boolean;
-  /** Mode "rounds" alone; the others have the law of "rejection". */
-  verifier?: VerifierName;
-  /** Default 0, so that a trace is gone on with by the same options. */
-  seed?: number;
-  onLoadProgress?: EngineOptions["onLoadProgress"];
-  /** Called before the first prompt. */
-  onStart?: (plan: TracePlan) => void;
-  /** Called after every prompt. */
-  onProgress?: (progress: TraceProgress) => void;
-  /** Aborts the work; shards that are complete are kept. */
-  signal?: AbortSignal;
-}
-
-/** What is about to be done. */
-export interface TracePlan {
-  prompts: number;
-  /** Of these, in shards that are complete. */
-  done: number;
-  /** Of these, too long for the contexts. */
-  skipped: number;
-  /**
-   * What the whole trace will take on the disk: by the shards that are complete; without any, if
-   * replies have maxTokens and acceptance is usual. Replies that end before take less.
-   */
-  expectedBytes: number;
-  /** Free on the disk now. */
-  freeBytes: number;
-}
-
-/** How far a trace is. */
-export interface TraceProgress {
-  prompts: number;
-  done: number;
-  /** Tokens of replies that this call has traced. */
-  tokens: number;
-  /** Rows stored, and bytes; what was there before is counted in. */
-  rows: number;
-  sizeBytes: number;
-  /** What the whole trace will take on the disk, if the prompts to come are as those that were. */
-  expectedBytes: number;
 }
 
 /** How the next token is drawn. Applied in this order: bias, penalties, top-k, top-p, min-p, temperature. */
@@ -296,96 +212,6 @@ export function resolveEngine(given: EngineOptions): ResolvedEngine {
   };
 }
 
-export interface ResolvedCalibration {
-  /** createEngine's options. */
-  engine: EngineOptions;
-  seconds: number;
-  force: boolean;
-  maxAgeDays: number;
-}
-
-export function resolveCalibration(given: CalibrateOptions): ResolvedCalibration {
-  const all = object("calibrate's options", given, [...engineKeys, ...calibrateKeys]);
-  const { seconds, force, maxAgeDays } = all;
-  const engine = Object.fromEntries(
-    Object.entries(all).filter(([name]) => (engineKeys as readonly string[]).includes(name)),
-  ) as unknown as EngineOptions;
-  if (engine.draft === undefined) {
-    throw new SpecdecError(
-      "ERR_INVALID_ARGUMENT",
-      "calibrate needs a draft: it measures what drafting costs beside verifying.",
-    );
-  }
-  resolveEngine(engine);
-  return {
-    engine,
-    seconds: number("seconds", seconds, 20, 1, 3600),
-    force: flag("force", force, false),
-    maxAgeDays: number("maxAgeDays", maxAgeDays, 30, 0, Number.MAX_VALUE),
-  };
-}
-
-export interface ResolvedTrace {
-  target: ResolvedModel;
-  draft: ResolvedModel;
-  prompts: string;
-  out: string;
-  mode: TraceMode;
-  maxDraft: number;
-  maxTokens: number;
-  offset: number;
-  limit: number;
-  template: string | undefined;
-  states: boolean;
-  sampling: NativeSampling;
-  verifier: string;
-}
-
-/** Numbers must not depend on how busy the machine is, so threads are fixed. */
-const traceThreads = 1;
-
-export function resolveTrace(given: TraceOptions): ResolvedTrace {
-  const options = object("trace's options", given, traceKeys);
-  checkSignal(options.signal);
-  const { target, draft, prompts, out, template } = options;
-  if ((draft as unknown) === undefined) {
-    throw new SpecdecError("ERR_INVALID_ARGUMENT", "trace needs a draft: it logs what one drafts.");
-  }
-  for (const [name, value] of Object.entries({ prompts, out })) {
-    if (typeof value !== "string" || value === "") throw invalid(name, "a path", value);
-  }
-  if (template !== undefined && !(typeof template === "string" && template.includes("{prompt}"))) {
-    throw invalid("template", 'a text with "{prompt}" in it', template);
-  }
-  const model = (name: "target" | "draft", value: string | ModelOptions): ResolvedModel => {
-    const resolved = resolveModel(name, value);
-    const threads = resolved.adaptThreads ? traceThreads : resolved.threads;
-    return { ...resolved, threads, adaptThreads: false };
-  };
-  const mode = oneOf("mode", options.mode, "walk", traceModes);
-  const sampling = resolveSampling({ ...options, seed: options.seed ?? 0 });
-  const verifier = resolveVerifier(options.verifier, sampling.temperature);
-  // At temperature 0 all verifiers are greedy matching.
-  if (mode !== "rounds" && sampling.temperature > 0 && verifier !== "rejection") {
-    throw invalid("verifier", `"rejection" in mode ${mode}, whose drafts have its law`, verifier);
-  }
-  return {
-    target: model("target", target),
-    draft: model("draft", draft),
-    prompts,
-    out,
-    mode,
-    maxDraft: whole("maxDraftTokens", options.maxDraftTokens, 20, 1, 64),
-    maxTokens: whole("maxTokens", options.maxTokens, 256, 1, maxInt32),
-    offset: whole("offset", options.offset, 0, 0, maxInt32),
-    limit: whole("limit", options.limit, maxInt32, 1, maxInt32),
-    template,
-    states: flag("states", options.states, true),
-    sampling,
-    verifier,
-  };
-}
-
 export interface ResolvedGeneration {
   sampling: NativeSampling;
   maxTokens: number;
@@ -462,7 +288,7 @@ function isPolicy(value: unknown): value is Policy {
   );
 }
 
-function resolveVerifier(name: VerifierName | undefined, temperature: number): string {
+export function resolveVerifier(name: VerifierName | undefined, temperature: number): string {
   const fallback = temperature === 0 ? "greedy" : "rejection";
   const verifier = oneOf("verifier", name, fallback, verifierNames);
   if (verifier === "greedy" && temperature > 0) {
@@ -480,7 +306,7 @@ function resolveVerifier(name: VerifierName | undefined, temperature: number): s
 const largest = 1e4;
 const smallest = 1e-4;
 
-function resolveSampling(options: SamplingOptions): NativeSampling {
+export function resolveSampling(options: SamplingOptions): NativeSampling {
   return {
     temperature: resolveTemperature(options.temperature),
     topK: whole("topK", options.topK, 0, 0, maxInt32),
@@ -538,7 +364,7 @@ const modelKeys = [
   "mlock",
 ] satisfies (keyof ModelOptions)[];
 
-const engineKeys = [
+export const engineKeys = [
   "target",
   "draft",
   "maxDraftTokens",
@@ -546,28 +372,7 @@ const engineKeys = [
   "signal",
 ] satisfies (keyof EngineOptions)[];
 
-const calibrateKeys = [
-  "seconds",
-  "force",
-  "maxAgeDays",
-  "onProgress",
-] satisfies (keyof CalibrateOptions)[];
-
-const traceModes = ["walk", "rounds", "paper"] as const satisfies TraceMode[];
-
-const traceKeys = [
-  "target",
-  "draft",
-  "prompts",
-  "out",
-  "mode",
-  "maxDraftTokens",
-  "maxTokens",
-  "offset",
-  "limit",
-  "template",
-  "states",
-  "verifier",
+export const samplingKeys = [
   "temperature",
   "topK",
   "topP",
@@ -579,24 +384,10 @@ const traceKeys = [
   "draftTopK",
   "logitBias",
   "seed",
-  "onLoadProgress",
-  "onStart",
-  "onProgress",
-  "signal",
-] satisfies (keyof TraceOptions)[];
+] satisfies (keyof SamplingOptions)[];
 
 const generateKeys = [
-  "temperature",
-  "topK",
-  "topP",
-  "minP",
-  "repeatPenalty",
-  "presencePenalty",
-  "frequencyPenalty",
-  "penaltyWindow",
-  "draftTopK",
-  "logitBias",
-  "seed",
+  ...samplingKeys,
   "maxTokens",
   "stop",
   "stopRule",

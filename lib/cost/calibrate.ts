@@ -1,6 +1,6 @@
 import { createEngine, type Engine } from "../engine";
 import { SpecdecError } from "../errors";
-import { type CalibrateOptions, resolveCalibration } from "../options";
+import { type CalibrateOptions, resolveCalibration } from "./options";
 import {
   type Calibration,
   calibrationFile,

@@ -3,7 +3,7 @@
 import { whileListening } from "../abort";
 import { draftColumns, type NativeSampling, type NativeSession } from "../native/binding";
 import { call, callAsync } from "../native/call";
-import type { ResolvedTrace } from "../options";
+import type { ResolvedTrace } from "./options";
 import type { StoredRecord } from "./record";
 
 export type CollectOptions = Pick<

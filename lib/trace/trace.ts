@@ -6,7 +6,7 @@ import { SpecdecError } from "../errors";
 import { Model } from "../model";
 import type { NativeSession } from "../native/binding";
 import { loadAddon } from "../native/load";
-import { type ResolvedTrace, resolveTrace, type TraceOptions } from "../options";
+import { type ResolvedTrace, resolveTrace, type TraceOptions } from "./options";
 import { collect } from "./collect";
 import {
   modelFingerprint,
