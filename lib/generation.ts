@@ -1,13 +1,9 @@
-import { whileListening } from "./abort";
+import { throwIfAborted } from "./abort";
 import type { CostModel } from "./cost/cost-model";
 import type { Model } from "./model";
-import type {
-  NativeRound,
-  NativeRoundOptions,
-  NativeSession,
-  NativeStopRule,
-} from "./native/binding";
+import type { NativeSession, NativeStopRule } from "./native/binding";
 import { call, callAsync } from "./native/call";
+import { readRound, type Round, runRound } from "./native/round";
 import type { ResolvedGeneration } from "./options";
 import { continues, draftedTokens, nextRule, submits } from "./policy/native-rule";
 import type { Policy, RoundInfo } from "./policy/policy";
@@ -68,6 +64,11 @@ export class Generation {
 
   /** Yields text as soon as it is certain. Errors carry what there was as `partial`. */
   async *run(): AsyncGenerator<GenerationChunk, void, undefined> {
+    // Of no effect between native calls, which are not begun after an abort.
+    const abort = (): void => {
+      this.session.abort();
+    };
+    this.signal.addEventListener("abort", abort);
     try {
       yield* this.#loop();
     } catch (error) {
@@ -77,6 +78,8 @@ export class Generation {
         (error as { partial?: GenerationResult }).partial = partial;
       }
       throw error;
+    } finally {
+      this.signal.removeEventListener("abort", abort);
     }
   }
 
@@ -125,34 +128,32 @@ export class Generation {
   }
 
   /** One native call, unless the policy wants to be asked after every token. */
-  async #round(rule: NativeStopRule): Promise<NativeRound> {
-    const options: NativeRoundOptions = {
-      rule,
-      verifier: this.options.verifier,
-      room: this.options.maxTokens - this.#tokens.length,
-      logProbabilities: this.options.logprobs,
-      details: this.#wantsDetails,
-    };
-    return this.policy.continues || this.policy.submits
-      ? this.#roundByToken({ ...options, details: true })
-      : this.#native(() => this.session.round(options));
+  #round(rule: NativeStopRule): Promise<Round> {
+    const room = this.options.maxTokens - this.#tokens.length;
+    return this.#asksByToken
+      ? this.#roundByToken(rule, room)
+      : this.#native(() => runRound(this.session, rule, room));
   }
 
-  async #roundByToken(options: NativeRoundOptions): Promise<NativeRound> {
+  get #asksByToken(): boolean {
+    return this.policy.continues !== undefined || this.policy.submits !== undefined;
+  }
+
+  async #roundByToken({ length, gate }: NativeStopRule, room: number): Promise<Round> {
     let drafted = draftedTokens(new Float64Array());
     for (;;) {
-      const rule = { ...options.rule, length: Math.min(options.rule.length, drafted.length + 1) };
-      const { draft } = await this.#native(() => this.session.draft({ ...options, rule }));
       const before = drafted.length;
+      const next = Math.min(length, before + 1);
+      const { draft } = await this.#native(() => this.session.draft(next, room, gate));
       drafted = draftedTokens(draft);
-      const full = drafted.length === before || drafted.length >= options.rule.length;
+      const full = drafted.length === before || drafted.length >= length;
       if (full || !continues(this.policy, drafted)) break;
     }
     const submitted = submits(this.policy, drafted);
-    return this.#native(() => this.session.verify(options, submitted));
+    return readRound(await this.#native(() => this.session.verify(submitted, room)));
   }
 
-  #observe(round: NativeRound, taken: number): RoundInfo {
+  #observe(round: Round, taken: number): RoundInfo {
     const info: RoundInfo = {
       generated: taken,
       drafted: round.drafted,
@@ -173,22 +174,27 @@ export class Generation {
     const start = performance.now();
     this.#stats.promptTokens = this.prompt.length;
     call(() => {
-      this.session.begin(this.prompt, this.options.sampling);
+      this.session.begin(this.prompt, this.options.sampling, {
+        verifier: this.options.verifier,
+        logProbabilities: this.options.logprobs,
+        details: this.#wantsDetails,
+        states: false,
+      });
     });
     while ((await this.#native(() => this.session.prefill(prefillChunk))) > 0);
     this.#stats.promptMillis = performance.now() - start;
   }
 
-  #native<T>(nativeCall: () => Promise<T>): Promise<T> {
-    const pending = whileListening(
-      this.signal,
-      () => {
-        this.session.abort();
-      },
-      () => callAsync(nativeCall),
-    );
+  async #native<T>(nativeCall: () => Promise<T>): Promise<T> {
+    throwIfAborted(this.signal);
+    const pending = callAsync(nativeCall);
     this.#pending = pending;
-    return pending;
+    try {
+      return await pending;
+    } catch (error) {
+      throwIfAborted(this.signal);
+      throw error;
+    }
   }
 
   /** Resolves when no native call is in flight. After an abort, none begins. */
@@ -196,8 +202,8 @@ export class Generation {
     await this.#pending?.catch(() => undefined);
   }
 
-  #rawTokens(round: NativeRound): RawToken[] {
-    return Array.from(round.tokens, (id, i) => ({
+  #rawTokens(round: Round): RawToken[] {
+    return round.tokens.map((id, i) => ({
       id,
       bytes: this.model.piece(id),
       origin: i < round.accepted ? ("draft" as const) : ("target" as const),
@@ -206,8 +212,8 @@ export class Generation {
   }
 
   /** Keeps the first `taken` tokens of a round; returns why the generation ends here, if it does. */
-  #take(round: NativeRound, taken: number, stopped: boolean): FinishReason | undefined {
-    this.#tokens.push(...round.tokens.subarray(0, taken));
+  #take(round: Round, taken: number, stopped: boolean): FinishReason | undefined {
+    this.#tokens.push(...round.tokens.slice(0, taken));
     this.#logprobs.push(...round.logProbabilities.subarray(0, taken));
     const length = this.#length;
     if (taken < round.tokens.length) {
@@ -235,6 +241,6 @@ export class Generation {
 }
 
 /** A gate before the draw has cost the pass whose token was then not drawn. */
-function draftPasses({ drafted, stopReason }: NativeRound, { gate }: NativeStopRule): number {
+function draftPasses({ drafted, stopReason }: Round, { gate }: NativeStopRule): number {
   return drafted + (stopReason === "gate" && gate?.afterDraw === false ? 1 : 0);
 }

@@ -69,17 +69,12 @@ Gate gateProperty(const Napi::Object& object) {
     return gate;
 }
 
+// What is the same for all rounds of a text.
 RoundOptions roundOptions(const Napi::Object& object) {
     RoundOptions options;
-    const Napi::Object rule = objectProperty(object, "rule");
-    options.rule.length = intProperty(rule, "length");
-    if (!rule.Get("gate").IsUndefined()) {
-        options.rule.gate = gateProperty(objectProperty(rule, "gate"));
-    }
-    options.room = intProperty(object, "room");
     options.logProbabilities = boolProperty(object, "logProbabilities");
     options.details = boolProperty(object, "details");
-    options.states = object.Get("states").ToBoolean();
+    options.states = boolProperty(object, "states");
     options.verifier = findVerifier(stringProperty(object, "verifier"));
     if (options.verifier == nullptr) {
         throw makeError(object.Env(), "ERR_INVALID_ARGUMENT", "The native call knows no such verifier.");
@@ -103,29 +98,36 @@ template <typename Array, typename Number> Array toArray(Napi::Env env, const st
 }
 
 // A row of DraftedToken's fields for each token, in the order that lib/native/binding.ts gives.
-Napi::Float64Array toRows(Napi::Env env, const std::vector<DraftedToken>& draft) {
+std::vector<double> toRows(const std::vector<DraftedToken>& draft) {
     std::vector<double> rows;
     for (const DraftedToken& token : draft) {
         rows.insert(rows.end(), {static_cast<double>(token.token), token.q, token.shape.mode, token.shape.margin,
                                  token.shape.entropy, token.p, token.acceptance});
     }
-    return toArray<Napi::Float64Array>(env, rows);
+    return rows;
 }
 
+// One row of numbers, in the order that lib/native/round.ts reads: a property of an object costs a
+// microsecond or more each, and as much again where the weights have emptied the processor's caches.
 Napi::Value toObject(Napi::Env env, const Round& round) {
+    std::vector<double> numbers = {static_cast<double>(round.tokens.size()),
+                                   static_cast<double>(round.logProbabilities.size()),
+                                   static_cast<double>(round.drafted),
+                                   static_cast<double>(round.accepted),
+                                   static_cast<double>(round.ended),
+                                   static_cast<double>(round.stopReason),
+                                   round.draftMicros,
+                                   round.verifyMicros,
+                                   round.decodeMicros};
+    numbers.insert(numbers.end(), round.tokens.begin(), round.tokens.end());
+    numbers.insert(numbers.end(), round.logProbabilities.begin(), round.logProbabilities.end());
+    const std::vector<double> rows = toRows(round.draft);
+    numbers.insert(numbers.end(), rows.begin(), rows.end());
     Napi::Object object = Napi::Object::New(env);
-    const auto set = [&](const char* name, double value) { object.Set(name, Napi::Number::New(env, value)); };
-    object.Set("tokens", toInt32Array(env, round.tokens));
-    object.Set("ended", Napi::Boolean::New(env, round.ended));
-    object.Set("stopReason", nameOf(round.stopReason));
-    object.Set("draft", toRows(env, round.draft));
-    object.Set("states", toArray<Napi::Uint16Array>(env, round.states));
-    object.Set("logProbabilities", toArray<Napi::Float64Array>(env, round.logProbabilities));
-    set("drafted", round.drafted);
-    set("accepted", round.accepted);
-    set("draftMicros", round.draftMicros);
-    set("verifyMicros", round.verifyMicros);
-    set("decodeMicros", round.decodeMicros);
+    object.Set("numbers", toArray<Napi::Float64Array>(env, numbers));
+    if (!round.states.empty()) {
+        object.Set("states", toArray<Napi::Uint16Array>(env, round.states));
+    }
     return object;
 }
 
@@ -215,6 +217,7 @@ void SessionWrap::begin(const Napi::CallbackInfo& info) {
         }
     }
     const double seed = numberProperty(info[1].As<Napi::Object>(), "seed");
+    rounds_ = roundOptions(objectArgument(info, 2));
     translated(info.Env(), [&] { session.begin(std::move(prompt), settings, static_cast<uint64_t>(seed)); });
 }
 
@@ -226,30 +229,43 @@ Napi::Value SessionWrap::prefill(const Napi::CallbackInfo& info) {
         [](Napi::Env env, const int& left) -> Napi::Value { return Napi::Number::New(env, left); });
 }
 
+RoundOptions SessionWrap::nextRound(const Napi::CallbackInfo& info) const {
+    RoundOptions options = rounds_;
+    options.rule.length = intArgument(info, 0);
+    options.room = intArgument(info, 1);
+    if (!info[2].IsUndefined()) {
+        options.rule.gate = gateProperty(objectArgument(info, 2));
+    }
+    return options;
+}
+
 Napi::Value SessionWrap::round(const Napi::CallbackInfo& info) {
     Session& session = idle(info.Env());
-    const RoundOptions options = roundOptions(objectArgument(info, 0));
+    const RoundOptions options = nextRound(info);
     return run<Round>(
         info, [&session, options] { return session.round(options); }, toObject);
 }
 
 Napi::Value SessionWrap::draft(const Napi::CallbackInfo& info) {
     Session& session = idle(info.Env());
-    const RoundOptions options = roundOptions(objectArgument(info, 0));
+    RoundOptions options = nextRound(info);
+    options.details = true;
     return run<StopReason>(
         info, [&session, options] { return session.draft(options); },
         [&session](Napi::Env env, const StopReason& reason) -> Napi::Value {
             Napi::Object object = Napi::Object::New(env);
             object.Set("stopReason", nameOf(reason));
-            object.Set("draft", toRows(env, session.draftedTokens()));
+            object.Set("draft", toArray<Napi::Float64Array>(env, toRows(session.draftedTokens())));
             return object;
         });
 }
 
 Napi::Value SessionWrap::verify(const Napi::CallbackInfo& info) {
     Session& session = idle(info.Env());
-    const RoundOptions options = roundOptions(objectArgument(info, 0));
-    const int submitted = intArgument(info, 1);
+    RoundOptions options = rounds_;
+    options.details = true; // as when it was drafted
+    const int submitted = intArgument(info, 0);
+    options.room = intArgument(info, 1);
     return run<Round>(
         info, [&session, options, submitted] { return session.verify(options, submitted); }, toObject);
 }
@@ -262,7 +278,7 @@ Napi::Value SessionWrap::walk(const Napi::CallbackInfo& info) {
         [](Napi::Env env, const Walk& walk) -> Napi::Value {
             Napi::Object object = Napi::Object::New(env);
             object.Set("lengths", toArray<Napi::Uint8Array>(env, walk.lengths));
-            object.Set("draft", toRows(env, walk.draft));
+            object.Set("draft", toArray<Napi::Float64Array>(env, toRows(walk.draft)));
             object.Set("states", toArray<Napi::Uint16Array>(env, walk.states));
             object.Set("replaced", toArray<Napi::Uint8Array>(env, walk.replaced));
             return object;

@@ -31,6 +31,8 @@ private:
     void abort(const Napi::CallbackInfo& info);
     void dispose(const Napi::CallbackInfo& info);
 
+    RoundOptions nextRound(const Napi::CallbackInfo& info) const;
+
     Session& idle(Napi::Env env);
     void checkIdle(Napi::Env env) const;
     void checkTokens(Napi::Env env, const std::vector<Token>& tokens) const;
@@ -44,6 +46,7 @@ private:
     std::shared_ptr<const Model> draft_;
     SessionOptions options_;
     std::unique_ptr<Session> session_;
+    RoundOptions rounds_; // what is the same for all rounds of the text
     bool busy_ = false;
 };
 

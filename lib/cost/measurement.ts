@@ -2,7 +2,8 @@
 // from the same text each time.
 
 import { whileListening } from "../abort";
-import type { NativeRound, NativeSampling, NativeSession } from "../native/binding";
+import type { NativeSampling, NativeSession } from "../native/binding";
+import { type Round, runRound } from "../native/round";
 import { draftColumns } from "../native/binding";
 import { call, callAsync } from "../native/call";
 import { type CostTable, interpolate, type LengthCosts, type Timing } from "./cost-table";
@@ -100,7 +101,12 @@ class Measurement {
   /** Begins the text and evaluates so much of it, or less when that takes too long; resolves to how much. */
   async #evaluate(length: number): Promise<number> {
     call(() => {
-      this.session.begin(this.options.text.subarray(0, length), sampling(this.#banned));
+      this.session.begin(this.options.text.subarray(0, length), sampling(this.#banned), {
+        verifier: "match",
+        logProbabilities: false,
+        details: false,
+        states: false,
+      });
     });
     for (;;) {
       const left = await this.#native(() => this.session.prefill(prefillChunk));
@@ -114,23 +120,21 @@ class Measurement {
   }
 
   async #draftsAnEnd(length: number): Promise<boolean> {
-    const { stopReason, draft } = await this.#round(length, this.options.maxDraft, true);
+    const { maxDraft } = this.options;
+    const { stopReason, draft } = await this.#native(() =>
+      this.session.draft(maxDraft, maxDraft + 1),
+    );
+    call(() => {
+      this.session.rollBack(length);
+    });
     if (stopReason !== "end") return false;
     this.#banned.add(draft[draft.length - draftColumns] ?? NaN);
     return true;
   }
 
   /** A round that drafts K tokens, which is then taken back. */
-  async #round(length: number, K: number, details = false): Promise<NativeRound> {
-    const round = await this.#native(() =>
-      this.session.round({
-        rule: { length: K },
-        verifier: "match",
-        room: K + 1,
-        logProbabilities: false,
-        details,
-      }),
-    );
+  async #round(length: number, K: number): Promise<Round> {
+    const round = await this.#native(() => runRound(this.session, { length: K }, K + 1));
     call(() => {
       this.session.rollBack(length);
     });
@@ -158,7 +162,7 @@ class Measurement {
   }
 }
 
-function note({ draftStep, verify }: Samples, round: NativeRound): void {
+function note({ draftStep, verify }: Samples, round: Round): void {
   if (round.drafted > 0) draftStep.push(round.draftMicros / round.drafted);
   verify[round.drafted]?.push(round.verifyMicros);
 }

@@ -9,7 +9,7 @@ export interface CalibrateOptions extends EngineOptions {
   seconds?: number;
   /** Measure although there is a calibration. Default false. */
   force?: boolean;
-  /** Measure again what was measured more than so many days ago, 0 or more. Default 30. */
+  /** Measure again what was measured more than so many days ago, 0…36500. Default 30. */
   maxAgeDays?: number;
   /** Called while measuring. fraction: 0…1 of the time. */
   onProgress?: (fraction: number) => void;
@@ -40,7 +40,7 @@ export function resolveCalibration(given: CalibrateOptions): ResolvedCalibration
     engine,
     seconds: number("seconds", seconds, 20, 1, 3600),
     force: flag("force", force, false),
-    maxAgeDays: number("maxAgeDays", maxAgeDays, 30, 0, Number.MAX_VALUE),
+    maxAgeDays: number("maxAgeDays", maxAgeDays, 30, 0, 36_500),
   };
 }
 

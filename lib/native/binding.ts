@@ -118,39 +118,24 @@ export interface NativeStopRule {
   };
 }
 
-export interface NativeRoundOptions {
-  rule: NativeStopRule;
+/** What is the same for all rounds of a text. */
+export interface NativeTextOptions {
   verifier: string;
-  /** Tokens the round may add at most, at least 1. */
-  room: number;
   logProbabilities: boolean;
-  /** Fill `draft`. */
+  /** Return the rows of drafts. */
   details: boolean;
-  /** Fill `states`. */
-  states?: boolean;
+  /** Return the states of drafts. */
+  states: boolean;
 }
 
 /** Columns of a row of `draft`: token, q, mode, margin, entropy, p, acceptance. */
 export const draftColumns = 7;
 
+/** What lib/native/round.ts reads. */
 export interface NativeRound {
-  /** What the round adds: the accepted tokens, then the target's own. */
-  tokens: Int32Array;
-  drafted: number;
-  accepted: number;
-  /** Whether the last token ends the generation. */
-  ended: boolean;
-  stopReason: StopReason;
-  /** A row for each drafted token; empty unless asked for. */
-  draft: Float64Array;
-  /** The draft's hidden states before its first token and after each, in half precision; empty unless asked for. */
-  states: Uint16Array;
-  draftMicros: number;
-  verifyMicros: number;
-  /** Of both, inside llama.cpp. */
-  decodeMicros: number;
-  /** Of `tokens`, under the target at temperature 1; empty unless asked for. */
-  logProbabilities: Float64Array;
+  numbers: Float64Array;
+  /** Only if asked for, and drafted. */
+  states?: Uint16Array;
 }
 
 export interface NativeWalkOptions {
@@ -178,15 +163,19 @@ export interface NativeWalk {
 export interface NativeSession {
   /** Creates the contexts; checks that the vocabularies fit and that both can roll back. */
   open(): Promise<void>;
-  begin(prompt: Int32Array, sampling: NativeSampling): void;
+  begin(prompt: Int32Array, sampling: NativeSampling, options: NativeTextOptions): void;
   /** Evaluates up to `count` tokens of the prompt; resolves to how many are left. */
   prefill(count: number): Promise<number>;
-  /** draft, then verify all of it. */
-  round(options: NativeRoundOptions): Promise<NativeRound>;
+  /** draft, then verify all of it. length: of the draft at most; room: tokens that the round may add at most, at least 1. */
+  round(length: number, room: number, gate?: NativeStopRule["gate"]): Promise<NativeRound>;
   /** Continues what is drafted; `draft` has rows of all of it, without p and acceptance. */
-  draft(options: NativeRoundOptions): Promise<{ stopReason: StopReason; draft: Float64Array }>;
-  /** Verifies the first `submitted` drafted tokens. */
-  verify(options: NativeRoundOptions, submitted: number): Promise<NativeRound>;
+  draft(
+    length: number,
+    room: number,
+    gate?: NativeStopRule["gate"],
+  ): Promise<{ stopReason: StopReason; draft: Float64Array }>;
+  /** Verifies the first `submitted` drafted tokens, with the rows of the draft. */
+  verify(submitted: number, room: number): Promise<NativeRound>;
   /** In a session opened for walks: drafts beside what was decided after the prompt (lib/trace/format.ts), which stays as it is. */
   walk(options: NativeWalkOptions): Promise<NativeWalk>;
   /** In such a session: the draft's states after the prompt's last token and after each of the tokens that follow it. */

@@ -3,6 +3,7 @@
 import { whileListening } from "../abort";
 import { draftColumns, type NativeSampling, type NativeSession } from "../native/binding";
 import { call, callAsync } from "../native/call";
+import { runRound } from "../native/round";
 import type { ResolvedTrace } from "./options";
 import type { StoredRecord } from "./record";
 
@@ -48,11 +49,16 @@ class Collection {
   ) {}
 
   async run(prompt: { index: number; tokens: Int32Array }): Promise<StoredRecord> {
+    const rounds = this.options.mode === "rounds";
     call(() => {
-      this.session.begin(prompt.tokens, this.sampling);
+      this.session.begin(prompt.tokens, this.sampling, {
+        verifier: this.options.verifier,
+        logProbabilities: false,
+        details: rounds,
+        states: rounds && this.options.states,
+      });
     });
     while ((await this.#native(() => this.session.prefill(prefillChunk))) > 0);
-    const rounds = this.options.mode === "rounds";
     await this.#write(rounds);
     if (!rounds) await this.#walk();
     if (this.options.mode === "paper") await this.#mixStates();
@@ -75,18 +81,11 @@ class Collection {
 
   /** The reply: plainly, or by rounds whose drafts are logged. */
   async #write(logs: boolean): Promise<void> {
-    const { maxDraft, maxTokens, verifier, states } = this.options;
+    const { maxDraft, maxTokens } = this.options;
     let ended = false;
     while (!ended && this.#reply.length < maxTokens) {
       const round = await this.#native(() =>
-        this.session.round({
-          rule: { length: logs ? maxDraft : 0 },
-          verifier,
-          room: maxTokens - this.#reply.length,
-          logProbabilities: false,
-          details: logs,
-          states: logs && states,
-        }),
+        runRound(this.session, { length: logs ? maxDraft : 0 }, maxTokens - this.#reply.length),
       );
       this.#reply.push(...round.tokens);
       ended = round.ended;

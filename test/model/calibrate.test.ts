@@ -223,7 +223,7 @@ test("a context without room for a draft is refused", async () => {
 test.each([
   [{ seconds: 0 }, /seconds must be a number, 1 to 3600/],
   [{ seconds: "5" }, /seconds must be a number/],
-  [{ maxAgeDays: -1 }, /maxAgeDays must be a number, 0 or more/],
+  [{ maxAgeDays: -1 }, /maxAgeDays must be a number, 0 to 36500/],
   [{ force: 1 }, /force must be true or false/],
   [{ draft: undefined }, /calibrate needs a draft/],
   [{ second: 5 }, /calibrate's options: there is no option "second"/],

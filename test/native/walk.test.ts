@@ -1,12 +1,13 @@
 import type {
   NativeContextOptions,
   NativeModel,
-  NativeRoundOptions,
+  NativeTextOptions,
   NativeSampling,
   NativeSession,
   NativeWalkOptions,
 } from "../../lib/native/binding";
 import { loadAddon } from "../../lib/native/load";
+import { readRound } from "../../lib/native/round";
 import { demoDraft, demoTarget, prompt, threads } from "../support/demo";
 
 // The native session's walks: what they refuse, and what they give.
@@ -32,12 +33,11 @@ const sampling: NativeSampling = {
   logitBias: [],
   seed: 1,
 };
-const plainRound: NativeRoundOptions = {
-  rule: { length: 0 },
+const textOptions: NativeTextOptions = {
   verifier: "rejection",
-  room: 100,
   logProbabilities: false,
   details: false,
+  states: false,
 };
 const walk: NativeWalkOptions = { coupled: true, from: 0, count: 4, states: true };
 const width = 128;
@@ -60,9 +60,9 @@ beforeEach(async () => {
   const contexts = { target, targetContext: context, draft, draftContext: context };
   session = new addon.Session({ ...contexts, maxDraft: 8, walks: true });
   await session.open();
-  session.begin(target.tokenize(prompt, true, true), sampling);
+  session.begin(target.tokenize(prompt, true, true), sampling, textOptions);
   while ((await session.prefill(512)) > 0);
-  for (let i = 0; i < 6; ++i) await session.round(plainRound);
+  for (let i = 0; i < 6; ++i) await session.round(0, 100);
 });
 
 afterEach(() => {
@@ -92,7 +92,7 @@ test("leaves the text as it is", async () => {
   const { tokens } = session.state();
   await session.walk(walk);
   expect(session.state().tokens).toEqual(tokens);
-  expect((await session.round(plainRound)).tokens).toHaveLength(1);
+  expect(readRound(await session.round(0, 100)).tokens).toHaveLength(1);
 });
 
 test.each([{ from: -1 }, { from: 5 }, { count: 0 }, { count: 9 }])(

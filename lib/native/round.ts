@@ -1,0 +1,66 @@
+// A native round as an object. It crosses the boundary as one row of numbers: a property of an object
+// costs there a microsecond or more.
+
+import {
+  type NativeRound,
+  type NativeSession,
+  type NativeStopRule,
+  type StopReason,
+} from "./binding";
+
+/** The engine's StopReason by its numbers (native/engine/stop-rule.h). */
+const stopReasons: readonly StopReason[] = ["length", "gate", "end", "room", "none"];
+
+/** What a round brought. */
+export interface Round {
+  /** What the round adds: the accepted tokens, then the target's own. */
+  tokens: number[];
+  drafted: number;
+  accepted: number;
+  /** Whether the last token ends the generation. */
+  ended: boolean;
+  stopReason: StopReason;
+  draftMicros: number;
+  verifyMicros: number;
+  /** Of both, inside llama.cpp. */
+  decodeMicros: number;
+  /** Of `tokens`, under the target at temperature 1; empty unless asked for. */
+  logProbabilities: Float64Array;
+  /** A row for each drafted token; empty unless asked for. */
+  draft: Float64Array;
+  /** The draft's hidden states before its first token and after each, in half precision; empty unless asked for. */
+  states: Uint16Array;
+}
+
+/** One round under a rule. room: tokens it may add at most. */
+export async function runRound(
+  session: NativeSession,
+  { length, gate }: NativeStopRule,
+  room: number,
+): Promise<Round> {
+  return readRound(await session.round(length, room, gate));
+}
+
+const noStates = new Uint16Array();
+
+/** Columns before the tokens: how many tokens and log-probabilities there are, and the seven below. */
+const tokensAt = 9;
+
+export function readRound({ numbers, states = noStates }: NativeRound): Round {
+  const at = (column: number): number => numbers[column] ?? NaN;
+  const logProbabilitiesAt = tokensAt + at(0);
+  const draftAt = logProbabilitiesAt + at(1);
+  return {
+    tokens: Array.from(numbers.subarray(tokensAt, logProbabilitiesAt)),
+    drafted: at(2),
+    accepted: at(3),
+    ended: at(4) === 1,
+    stopReason: stopReasons[at(5)] ?? "none",
+    draftMicros: at(6),
+    verifyMicros: at(7),
+    decodeMicros: at(8),
+    logProbabilities: numbers.subarray(logProbabilitiesAt, draftAt),
+    draft: numbers.subarray(draftAt),
+    states,
+  };
+}
