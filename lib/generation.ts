@@ -6,7 +6,7 @@ import { call, callAsync } from "./native/call";
 import { readRound, type Round, runRound } from "./native/round";
 import type { ResolvedGeneration } from "./options";
 import { continues, draftedTokens, nextRule, submits } from "./policy/native-rule";
-import type { Policy, RoundInfo } from "./policy/policy";
+import type { Policy, RoundContext, RoundInfo } from "./policy/policy";
 import { type GenerationStats, StatsCollector } from "./stats";
 import { type OutputToken, type RawToken, TextAssembler } from "./text-assembler";
 
@@ -123,8 +123,14 @@ export class Generation {
   }
 
   #nextRule(): NativeStopRule {
-    const prices = this.costs.prices(this.#length);
-    return nextRule(this.policy, this.limits.maxDraft, { prices });
+    const { costs } = this;
+    const length = this.#length;
+    const context: RoundContext = {
+      get prices() {
+        return costs.prices(length);
+      },
+    };
+    return nextRule(this.policy, this.limits.maxDraft, context);
   }
 
   /** One native call, unless the policy wants to be asked after every token. */

@@ -71,10 +71,11 @@ export class CostModel {
   }
 }
 
-/** The last values that were added, and their median; undefined before the first. */
+/** The last values that were added. */
 class Window {
   readonly #values: number[];
-  median: number | undefined;
+  #median: number | undefined;
+  #hasNew = false;
 
   /** weight: how many values of 1 there are to begin with. */
   constructor(weight: number) {
@@ -82,8 +83,15 @@ class Window {
   }
 
   add(value: number): void {
+    this.#hasNew = true;
     this.#values.push(value);
     if (this.#values.length > memory) this.#values.shift();
-    this.median = median(this.#values);
+    this.#median = undefined;
+  }
+
+  /** Of these values; undefined before the first that was added. Worked out when asked for: few rules ask. */
+  get median(): number | undefined {
+    if (this.#hasNew) this.#median ??= median(this.#values);
+    return this.#median;
   }
 }
