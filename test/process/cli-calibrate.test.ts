@@ -109,7 +109,7 @@ test("a picture that cannot be written is an error, after the prices", () => {
 test.each([
   [["--seconds", "0"], /seconds must be a number, 1 to 3600/],
   [["--seconds", "soon"], /--seconds must be a number/],
-  [["--max-age", "-1"], /--max-age must be a number, 0 or more/],
+  [["--max-age", "-1"], /--max-age must be a number, 0 to 36500/],
   [["--max-draft", "65"], /--max-draft (is given twice|must be)/],
   [["--second", "5"], /Unknown argument: second/],
   [["--svg"], /Not enough arguments following: svg/],

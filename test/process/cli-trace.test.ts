@@ -87,7 +87,7 @@ test("a terminal gets a bar with the rate and the time left", () => {
 });
 
 /** Kills at random moments: `npm run test:kills` has 20. */
-const kills = Number(process.env.SPECDECPP_KILLS ?? 5);
+const kills = Number(process.env.SPECDECPP_KILLS ?? 3);
 
 test("killed again and again and called again, a trace ends with the bytes of one that was not", async () => {
   const out = inFolder("killed");
