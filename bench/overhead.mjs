@@ -1,6 +1,6 @@
 // What a generation spends outside of llama.cpp: natively (sampling, verifying), on JavaScript's main
 // thread, and on the ways between the threads. On the embedded pair with the deepened target.
-// Usage: npm run bench:overhead [-- --count N]
+// Usage: npm run bench:overhead [-- --count N --target demo]
 
 import { existsSync, readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
@@ -8,8 +8,13 @@ import { parseArgs } from "node:util";
 import { conditions, makeEngine, prompts } from "./setting.mjs";
 import { interval, median } from "./statistics.mjs";
 
-const { values } = parseArgs({ options: { count: { type: "string", default: "20" } } });
-const engine = await makeEngine();
+const { values } = parseArgs({
+  options: {
+    count: { type: "string", default: "20" },
+    target: { type: "string", default: "deep" },
+  },
+});
+const engine = await makeEngine({ target: /** @type {"deep" | "demo"} */ (values.target) });
 const texts = prompts("gsm8k", Number(values.count));
 
 const schedulerStatistics = "/proc/self/schedstat"; // Linux: the main thread's, in nanoseconds

@@ -1,19 +1,15 @@
 // The picture of a calibration: what a pass costs by the number of drafted tokens it verifies, V(K), and
 // what a draft step costs, t_d, for each context length.
 
-import { parse, type Spec, type Title, View } from "vega";
+import type { Spec, Title } from "vega";
 import type { Calibration, Timing } from "../index.js";
-import { withDarkScheme } from "./dark-scheme.mjs";
+import { axis, render, text, titleStyle } from "./theme.mjs";
 
 const colours = ["#0969da", "#bc4c00", "#1a7f37"];
-const text = "#1f2328";
-const muted = "#59636e";
-const line = "#d1d9e0";
 
 /** As an SVG document, light or dark as whoever shows it prefers. */
-export async function drawCosts(calibration: Calibration): Promise<string> {
-  const svg = await new View(parse(specOf(calibration)), { renderer: "none" }).toSVG();
-  return withDarkScheme(svg);
+export function drawCosts(calibration: Calibration): Promise<string> {
+  return render(specOf(calibration));
 }
 
 interface Point {
@@ -38,29 +34,13 @@ function specOf({ costs, identity, maxDraftTokens }: Calibration): Spec {
   const steps = costs.map(({ contextLength, draftStep }) => pointOf(contextLength, 0, draftStep));
   const position = { x: { scale: "x", field: "K" }, y: { scale: "y", field: "millis" } };
   const colour = { scale: "colour", field: "series" };
-  const axis = {
-    labelColor: muted,
-    titleColor: text,
-    domainColor: muted,
-    tickColor: muted,
-    gridColor: line,
-    labelFontSize: 12,
-    titleFontSize: 13,
-    titleFontWeight: "normal" as const,
-    titlePadding: 8,
-  };
   const title: Title = {
     text: "A target pass over K drafted tokens; dashed: a draft step",
     subtitle: [
       `${target.description}, drafted for by ${draft.description}`,
       [machine.processor, `${machine.cores} cores`, ...machine.devices].join(", "),
     ],
-    anchor: "start",
-    color: text,
-    subtitleColor: muted,
-    fontSize: 15,
-    subtitleFontSize: 12,
-    offset: 12,
+    ...titleStyle,
   };
   return {
     width: 520,
@@ -92,13 +72,14 @@ function specOf({ costs, identity, maxDraftTokens }: Calibration): Spec {
     axes: [
       {
         ...axis,
+        grid: false,
         orient: "bottom",
         scale: "x",
         title: "K, drafted tokens",
         format: "d",
         tickMinStep: 1,
       },
-      { ...axis, orient: "left", scale: "y", title: "milliseconds", grid: true },
+      { ...axis, orient: "left", scale: "y", title: "milliseconds" },
     ],
     legends: [
       {

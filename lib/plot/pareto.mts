@@ -1,9 +1,9 @@
 // The picture of a replay: how many drafts are discarded against how many passes are needed, by rule.
 
-import { parse, type Spec, type Title, View } from "vega";
+import type { Spec, Title } from "vega";
 import type { ReplayResult } from "../replay/replay.js";
 import type { RuleReport } from "../replay/report.js";
-import { withDarkScheme } from "./dark-scheme.mjs";
+import { axis, render, text, titleStyle } from "./theme.mjs";
 
 interface Point {
   series: string;
@@ -24,14 +24,10 @@ const colours = [
   "#9a6700",
 ];
 const font = "system-ui, sans-serif";
-const text = "#1f2328";
-const muted = "#59636e";
-const line = "#d1d9e0";
 
 /** As an SVG document, light or dark as whoever shows it prefers. */
-export async function drawPareto(result: ReplayResult): Promise<string> {
-  const svg = await new View(parse(specOf(result)), { renderer: "none" }).toSVG();
-  return withDarkScheme(svg);
+export function drawPareto(result: ReplayResult): Promise<string> {
+  return render(specOf(result));
 }
 
 function specOf({ sweeps, rules, bestFixed, bound, oracle, trace }: ReplayResult): Spec {
@@ -63,27 +59,10 @@ function specOf({ sweeps, rules, bestFixed, bound, oracle, trace }: ReplayResult
     x: { scale: "x", field: "discard" },
     y: { scale: "y", field: "verify" },
   };
-  const axis = {
-    labelColor: muted,
-    titleColor: text,
-    domainColor: muted,
-    tickColor: muted,
-    gridColor: line,
-    grid: true,
-    labelFontSize: 12,
-    titleFontSize: 13,
-    titleFontWeight: "normal" as const,
-    titlePadding: 8,
-  };
   const title: Title = {
     text: "Discarded drafts against target passes, per generated token",
     subtitle: `each rule over its parameter; large: its fastest. ${trace.prompts} prompts, ${trace.tokens} tokens`,
-    anchor: "start",
-    color: text,
-    subtitleColor: muted,
-    fontSize: 15,
-    subtitleFontSize: 12,
-    offset: 12,
+    ...titleStyle,
   };
   return {
     width: 520,

@@ -17,8 +17,6 @@ namespace specdecpp {
 
 namespace {
 
-constexpr int maxLayers = 512; // llama.cpp's LLAMA_MAX_LAYERS
-
 // Whether a tensor, by its name behind "blk.N.", is the last factor of what a layer adds to the
 // residual stream: of its attention, or of its feed-forward network.
 bool isAttentionOutput(const std::string& name) {

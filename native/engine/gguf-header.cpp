@@ -10,8 +10,7 @@ namespace specdecpp {
 
 namespace {
 
-constexpr int maxLayers = 512;  // llama.cpp's LLAMA_MAX_LAYERS
-constexpr int maxExperts = 512; // and LLAMA_MAX_EXPERTS
+constexpr int maxExperts = 512; // llama.cpp's LLAMA_MAX_EXPERTS
 
 bool endsWith(const std::string& text, const std::string& end) {
     return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;

@@ -9,6 +9,8 @@
 
 namespace specdecpp {
 
+constexpr int maxLayers = 512; // llama.cpp's LLAMA_MAX_LAYERS
+
 struct GgufDeleter {
     void operator()(gguf_context* file) const { gguf_free(file); }
 };

@@ -1,46 +1,15 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type {
-  NativeContextOptions,
-  NativeModel,
-  NativeSampling,
-  NativeSession,
-  NativeTextOptions,
-} from "../../lib/native/binding";
+import type { NativeModel, NativeSession } from "../../lib/native/binding";
 import { loadAddon } from "../../lib/native/load";
 import { readRound, type Round, runRound } from "../../lib/native/round";
-import { demoDraft, demoTarget, prompt, threads } from "../support/demo";
+import { demoDraft, demoTarget, prompt } from "../support/demo";
+import { context, sampling, textOptions } from "../support/native";
 
 // The addon on its own: it checks kinds, handles and state, and refuses what does not fit.
 
 const addon = loadAddon();
-const context: NativeContextOptions = {
-  contextSize: 512,
-  threads,
-  adaptThreads: false,
-  kvTypeK: "f16",
-  kvTypeV: "f16",
-};
-const sampling: NativeSampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  penaltyWindow: 64,
-  draftTopK: 0,
-  logitBias: [],
-  seed: 1,
-};
-const textOptions: NativeTextOptions = {
-  verifier: "rejection",
-  logProbabilities: false,
-  details: false,
-  states: false,
-};
 
 /** A round that drafts four tokens. */
 async function round(): Promise<Round> {

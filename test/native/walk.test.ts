@@ -1,44 +1,13 @@
-import type {
-  NativeContextOptions,
-  NativeModel,
-  NativeTextOptions,
-  NativeSampling,
-  NativeSession,
-  NativeWalkOptions,
-} from "../../lib/native/binding";
+import type { NativeModel, NativeSession, NativeWalkOptions } from "../../lib/native/binding";
 import { loadAddon } from "../../lib/native/load";
 import { readRound } from "../../lib/native/round";
-import { demoDraft, demoTarget, prompt, threads } from "../support/demo";
+import { demoDraft, demoTarget, prompt } from "../support/demo";
+import { context, sampling as plainSampling, textOptions } from "../support/native";
 
 // The native session's walks: what they refuse, and what they give.
 
 const addon = loadAddon();
-const context: NativeContextOptions = {
-  contextSize: 512,
-  threads,
-  adaptThreads: false,
-  kvTypeK: "f16",
-  kvTypeV: "f16",
-};
-const sampling: NativeSampling = {
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  penaltyWindow: 64,
-  draftTopK: 0,
-  logitBias: [],
-  seed: 1,
-};
-const textOptions: NativeTextOptions = {
-  verifier: "rejection",
-  logProbabilities: false,
-  details: false,
-  states: false,
-};
+const sampling = { ...plainSampling, temperature: 1 };
 const walk: NativeWalkOptions = { coupled: true, from: 0, count: 4, states: true };
 const width = 128;
 

@@ -1,14 +1,14 @@
-import { writeFileSync } from "node:fs";
 import path from "node:path";
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes, Options } from "yargs";
 import { ageDays } from "../../cost/calibrate.js";
-import { calibrate, type CalibrationResult, SpecdecError, type Timing } from "../../index.js";
+import { calibrate, type CalibrationResult, type Timing } from "../../index.js";
 import { drawCosts } from "../../plot/costs.mjs";
 import { formatTable, printable } from "../format.mjs";
 import { interruptible } from "../interruption.mjs";
 import { ProgressBar } from "../progress-bar.mjs";
 import { decodingOptions, grouped, modelOptions, toEngineOptions } from "../options.mjs";
 import { write, writeJson } from "../output.mjs";
+import { writeSvg } from "../svg-file.mjs";
 
 const number = { number: true, requiresArg: true } as const;
 
@@ -86,18 +86,6 @@ async function measured(
     });
   } finally {
     bar.stop();
-  }
-}
-
-function writeSvg(file: string, svg: string): void {
-  try {
-    writeFileSync(file, svg);
-  } catch (error) {
-    throw new SpecdecError(
-      "ERR_WRITE",
-      `Cannot write ${file}: ${(error as Error).message}. Check the folder and its permissions.`,
-      { cause: error },
-    );
   }
 }
 

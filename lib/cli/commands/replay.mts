@@ -1,13 +1,13 @@
-import { writeFileSync } from "node:fs";
 import type { CommandModule, InferredOptionTypes, Options } from "yargs";
 import { builtInPrices, verifyMicros } from "../../cost/prices.js";
-import { replay, type ReplayResult, SpecdecError } from "../../index.js";
+import { replay, type ReplayResult } from "../../index.js";
 import { drawPareto } from "../../plot/pareto.mjs";
 import type { Figure } from "../../replay/bootstrap.js";
 import type { RuleReport } from "../../replay/report.js";
 import { formatTable, printable } from "../format.mjs";
 import { stopRuleHelp } from "../options.mjs";
 import { write, writeJson } from "../output.mjs";
+import { writeSvg } from "../svg-file.mjs";
 
 const string = { string: true, requiresArg: true } as const;
 const number = { number: true, requiresArg: true } as const;
@@ -66,18 +66,6 @@ export const replayCommand: CommandModule<object, Arguments> = {
     else await write(describe(result, costs, sweep !== undefined));
   },
 };
-
-function writeSvg(file: string, svg: string): void {
-  try {
-    writeFileSync(file, svg);
-  } catch (error) {
-    throw new SpecdecError(
-      "ERR_WRITE",
-      `Cannot write ${file}: ${(error as Error).message}. Check the folder and its permissions.`,
-      { cause: error },
-    );
-  }
-}
 
 /** points: whether each point of a sweep has its line; else the best and the default have. */
 function describe(result: ReplayResult, costs: string, points: boolean): string {

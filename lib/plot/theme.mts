@@ -1,0 +1,35 @@
+// What all pictures have in common.
+
+import { parse, type Spec, type Title, View } from "vega";
+import { withDarkScheme } from "./dark-scheme.mjs";
+
+export const text = "#1f2328";
+export const muted = "#59636e";
+const line = "#d1d9e0";
+
+export const axis = {
+  labelColor: muted,
+  titleColor: text,
+  domainColor: muted,
+  tickColor: muted,
+  gridColor: line,
+  grid: true,
+  labelFontSize: 12,
+  titleFontSize: 13,
+  titleFontWeight: "normal" as const,
+  titlePadding: 8,
+};
+
+export const titleStyle = {
+  anchor: "start",
+  color: text,
+  subtitleColor: muted,
+  fontSize: 15,
+  subtitleFontSize: 12,
+  offset: 12,
+} as const satisfies Partial<Title>;
+
+/** As an SVG document, light or dark as whoever shows it prefers. */
+export async function render(spec: Spec): Promise<string> {
+  return withDarkScheme(await new View(parse(spec), { renderer: "none" }).toSVG());
+}
