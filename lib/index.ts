@@ -12,6 +12,8 @@ export { type ErrorCode, SpecdecError } from "./errors";
 export type { FinishReason, GenerationChunk, GenerationResult } from "./generation";
 export { deepen, quantize, type QuantizationType } from "./model-file";
 export type { Device, StopReason } from "./native/binding";
+export type { BackendStatus } from "./native/gpu-backends";
+export { gpuBackends } from "./native/load";
 export type {
   CacheType,
   EngineOptions,

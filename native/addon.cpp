@@ -30,9 +30,12 @@ void stayLoaded() {
 }
 
 void loadBackendsCall(const Napi::CallbackInfo& info) {
-    const Napi::Object options = objectArgument(info, 0);
-    translated(info.Env(),
-               [&] { loadBackends(stringProperty(options, "directory"), stringsProperty(options, "modules")); });
+    const std::string directory = stringArgument(info, 0);
+    translated(info.Env(), [&] { loadBackends(directory); });
+}
+
+Napi::Value loadModuleCall(const Napi::CallbackInfo& info) {
+    return Napi::String::New(info.Env(), loadModule(stringArgument(info, 0)));
 }
 
 Napi::Value devicesCall(const Napi::CallbackInfo& info) {
@@ -81,6 +84,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     stayLoaded();
     exports.Set("release", SPECDECPP_LLAMA_RELEASE);
     exports.Set("loadBackends", Napi::Function::New(env, loadBackendsCall));
+    exports.Set("loadModule", Napi::Function::New(env, loadModuleCall));
     exports.Set("devices", Napi::Function::New(env, devicesCall));
     exports.Set("deepen", Napi::Function::New(env, deepenCall));
     exports.Set("quantize", Napi::Function::New(env, quantizeCall));

@@ -5,6 +5,7 @@ import { buildCommand } from "./commands/build.mjs";
 import { calibrateCommand } from "./commands/calibrate.mjs";
 import { deepenCommand } from "./commands/deepen.mjs";
 import { demoCommand } from "./commands/demo.mjs";
+import { devicesCommand } from "./commands/devices.mjs";
 import { generateCommand } from "./commands/generate.mjs";
 import { inspectCommand } from "./commands/inspect.mjs";
 import { pullCommand } from "./commands/pull.mjs";
@@ -24,6 +25,7 @@ const parser = yargs(hideBin(process.argv))
   .command(demoCommand)
   .command(pullCommand)
   .command(inspectCommand)
+  .command(devicesCommand)
   .command(quantizeCommand)
   .command(deepenCommand)
   .command(calibrateCommand)

@@ -49,6 +49,16 @@ export const modelOptions = {
     describe: "The same for the draft",
     defaultDescription: "--gpu-layers",
   },
+  devices: {
+    ...string,
+    describe: "Devices to use, separated by commas: names of `specdecpp devices`",
+    defaultDescription: "every GPU",
+  },
+  "draft-devices": {
+    ...string,
+    describe: "The same for the draft",
+    defaultDescription: "--devices",
+  },
   threads: {
     ...number,
     describe: "Threads on the processor, exactly so many",
@@ -204,13 +214,15 @@ export function toEngineOptions(
     ...options,
   });
   const { gpuLayers, threads, contextSize } = args;
+  const devices = args.devices?.split(",");
   return {
-    target: model(args.target, given({ gpuLayers, threads, contextSize })),
+    target: model(args.target, given({ gpuLayers, devices, threads, contextSize })),
     ...(args.draft !== undefined && {
       draft: model(
         args.draft,
         given({
           gpuLayers: args.draftGpuLayers ?? gpuLayers,
+          devices: args.draftDevices?.split(",") ?? devices,
           threads: args.draftThreads ?? threads,
           contextSize: args.draftContextSize ?? contextSize,
         }),

@@ -4,8 +4,10 @@
 export interface NativeAddon {
   /** llama.cpp's release that it was built for, such as "0.4.0". */
   readonly release: string;
-  /** Loads the backends of a folder, then those of the files; a module without a driver is left out. */
-  loadBackends(options: { directory: string; modules: string[] }): void;
+  /** Loads the backends of a folder. */
+  loadBackends(directory: string): void;
+  /** Loads a further module; returns why it brings no device here, "" if it brings one. */
+  loadModule(file: string): string;
   devices(): Device[];
   deepen(input: string, output: string, layers: number): Promise<void>;
   quantize(input: string, output: string, type: string, threads: number): Promise<void>;

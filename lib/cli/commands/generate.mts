@@ -89,6 +89,7 @@ export const generateCommand: CommandModule<object, Arguments> = {
       .implies({
         "draft-context-size": "draft",
         "draft-gpu-layers": "draft",
+        "draft-devices": "draft",
         "draft-threads": "draft",
         "draft-top-k": "draft",
         "max-draft": "draft",

@@ -16,7 +16,7 @@ std::string demoDraftPath() {
 }
 
 void loadTestBackends() {
-    loadBackends(SPECDECPP_BACKENDS, {});
+    loadBackends(SPECDECPP_BACKENDS);
 }
 
 std::shared_ptr<const Model> loadModel(const std::string& path) {
