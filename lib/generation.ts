@@ -179,14 +179,15 @@ export class Generation {
   async #prefill(): Promise<void> {
     const start = performance.now();
     this.#stats.promptTokens = this.prompt.length;
-    call(() => {
+    this.#stats.reusedTokens = call(() =>
       this.session.begin(this.prompt, this.options.sampling, {
         verifier: this.options.verifier,
         logProbabilities: this.options.logprobs,
         details: this.#wantsDetails,
         states: false,
-      });
-    });
+        reuse: this.options.reusePrefix,
+      }),
+    );
     while ((await this.#native(() => this.session.prefill(prefillChunk))) > 0);
     this.#stats.promptMillis = performance.now() - start;
   }

@@ -141,6 +141,12 @@ export interface GenerateOptions extends SamplingOptions {
   logprobs?: boolean;
   /** Also return what every round drafted, in `rounds`. Costs a pass over the vocabulary for each drafted token. Default false. */
   details?: boolean;
+  /**
+   * Whether what the prompt begins with of the engine's text before stays in the caches of both models
+   * instead of being evaluated again. false: everything is evaluated as if nothing had come before, and so
+   * rounded the same. Default true.
+   */
+  reusePrefix?: boolean;
   /** Aborts the generation, which then rejects with ERR_ABORTED; the error's `partial` has what there was. */
   signal?: AbortSignal;
 }
@@ -222,6 +228,7 @@ export interface ResolvedGeneration {
   parseSpecial: boolean;
   logprobs: boolean;
   details: boolean;
+  reusePrefix: boolean;
 }
 
 /** engine: what the engine has. */
@@ -245,6 +252,7 @@ export function resolveGeneration(
     parseSpecial: flag("parseSpecial", options.parseSpecial, true),
     logprobs: flag("logprobs", options.logprobs, false),
     details: flag("details", options.details, false),
+    reusePrefix: flag("reusePrefix", options.reusePrefix, true),
   };
 }
 
@@ -395,6 +403,7 @@ const generateKeys = [
   "parseSpecial",
   "logprobs",
   "details",
+  "reusePrefix",
   "signal",
 ] satisfies (keyof GenerateOptions)[];
 

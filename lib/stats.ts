@@ -5,6 +5,8 @@ import type { RoundInfo } from "./policy/policy";
 export interface GenerationStats {
   /** Tokens of the prompt, with what the vocabulary adds around it. */
   promptTokens: number;
+  /** Of these, tokens that the target had evaluated for the text before and kept. */
+  reusedTokens: number;
   /** Tokens generated, the one that ended the generation included. */
   generated: number;
   /** Passes of the target over a round's tokens. One token each in plain decoding. */
@@ -31,7 +33,7 @@ export interface GenerationStats {
   stopReasons: Record<StopReason, number>;
   /** generated / (draft + verify + overhead time): without the prompt. */
   tokensPerSecond: number;
-  /** promptTokens / promptMillis * 1000. */
+  /** (promptTokens - reusedTokens) / promptMillis * 1000. */
   promptTokensPerSecond: number;
   /** Evaluating the prompt in both models. */
   promptMillis: number;
@@ -63,6 +65,7 @@ export class StatsCollector {
     none: 0,
   };
   promptTokens = 0;
+  reusedTokens = 0;
   promptMillis = 0;
 
   addRound(round: RoundInfo): void {
@@ -96,6 +99,7 @@ export class StatsCollector {
     const verifyMillis = this.#verifyMicros / 1000;
     return {
       promptTokens: this.promptTokens,
+      reusedTokens: this.reusedTokens,
       generated,
       targetPasses: this.#passes,
       drafted: this.#drafted,
@@ -109,7 +113,10 @@ export class StatsCollector {
       draftLengths: [...this.#draftLengths],
       stopReasons: { ...this.#stopReasons },
       tokensPerSecond: share(generated * 1000, this.#loopMillis),
-      promptTokensPerSecond: share(this.promptTokens * 1000, this.promptMillis),
+      promptTokensPerSecond: share(
+        (this.promptTokens - this.reusedTokens) * 1000,
+        this.promptMillis,
+      ),
       promptMillis: this.promptMillis,
       draftMillis,
       verifyMillis,

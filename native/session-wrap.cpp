@@ -204,7 +204,7 @@ void SessionWrap::checkTokens(Napi::Env env, const std::vector<Token>& tokens) c
     }
 }
 
-void SessionWrap::begin(const Napi::CallbackInfo& info) {
+Napi::Value SessionWrap::begin(const Napi::CallbackInfo& info) {
     Session& session = idle(info.Env());
     std::vector<Token> prompt = tokensArgument(info, 0);
     checkTokens(info.Env(), prompt);
@@ -218,7 +218,11 @@ void SessionWrap::begin(const Napi::CallbackInfo& info) {
     }
     const double seed = numberProperty(info[1].As<Napi::Object>(), "seed");
     rounds_ = roundOptions(objectArgument(info, 2));
-    translated(info.Env(), [&] { session.begin(std::move(prompt), settings, static_cast<uint64_t>(seed)); });
+    const bool reuse = boolProperty(info[2].As<Napi::Object>(), "reuse");
+    return translated(info.Env(), [&]() -> Napi::Value {
+        session.begin(std::move(prompt), settings, static_cast<uint64_t>(seed), reuse);
+        return Napi::Number::New(info.Env(), session.targetPast());
+    });
 }
 
 Napi::Value SessionWrap::prefill(const Napi::CallbackInfo& info) {
@@ -306,6 +310,8 @@ Napi::Value SessionWrap::state(const Napi::CallbackInfo& info) {
     object.Set("tokens", toInt32Array(info.Env(), session.tokens()));
     object.Set("targetPast", Napi::Number::New(info.Env(), session.targetPast()));
     object.Set("draftPast", Napi::Number::New(info.Env(), session.draftPast()));
+    object.Set("targetEvaluated", Napi::Number::New(info.Env(), static_cast<double>(session.targetEvaluated())));
+    object.Set("draftEvaluated", Napi::Number::New(info.Env(), static_cast<double>(session.draftEvaluated())));
     return object;
 }
 

@@ -56,6 +56,10 @@ export interface NativeModel {
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Int32Array;
   /** The bytes of one token, not necessarily whole UTF-8; none for control tokens. */
   piece(token: number): Buffer;
+  /** A value of the file's header as text; "" if it is not there. */
+  metadata(key: string): string;
+  /** What chat templates write for the tokens that begin and end a sequence ("" if there is none), and all texts of control tokens. */
+  specialTexts(): { begin: string; end: string; control: string[] };
   dispose(): void;
 }
 
@@ -126,6 +130,8 @@ export interface NativeTextOptions {
   details: boolean;
   /** Return the states of drafts. */
   states: boolean;
+  /** Keep in the caches what the prompt begins with of the text before. */
+  reuse: boolean;
 }
 
 /** Columns of a row of `draft`: token, q, mode, margin, entropy, p, acceptance. */
@@ -163,7 +169,8 @@ export interface NativeWalk {
 export interface NativeSession {
   /** Creates the contexts; checks that the vocabularies fit and that both can roll back. */
   open(): Promise<void>;
-  begin(prompt: Int32Array, sampling: NativeSampling, options: NativeTextOptions): void;
+  /** Starts a text; returns how many tokens of the prompt the target keeps from the text before. */
+  begin(prompt: Int32Array, sampling: NativeSampling, options: NativeTextOptions): number;
   /** Evaluates up to `count` tokens of the prompt; resolves to how many are left. */
   prefill(count: number): Promise<number>;
   /** draft, then verify all of it. length: of the draft at most; room: tokens that the round may add at most, at least 1. */
@@ -181,7 +188,14 @@ export interface NativeSession {
   /** In such a session: the draft's states after the prompt's last token and after each of the tokens that follow it. */
   statesOf(tokens: Int32Array): Promise<Uint16Array>;
   rollBack(length: number): void;
-  state(): { tokens: Int32Array; targetPast: number; draftPast: number };
+  state(): {
+    tokens: Int32Array;
+    targetPast: number;
+    draftPast: number;
+    /** Tokens evaluated since open(). */
+    targetEvaluated: number;
+    draftEvaluated: number;
+  };
   /** Makes the pending call end with ERR_ABORTED. */
   abort(): void;
   dispose(): void;

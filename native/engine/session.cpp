@@ -7,6 +7,23 @@
 
 namespace specdecpp {
 
+namespace {
+
+int commonPrefix(std::span<const Token> a, std::span<const Token> b) {
+    return static_cast<int>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
+// Keeps up to `length` tokens; none where a recurrent state cannot take back those behind them.
+void keep(Context& context, int length) {
+    try {
+        context.truncate(length);
+    } catch (const EngineError&) {
+        // Its past() is 0 now, and all of the prompt is evaluated.
+    }
+}
+
+} // namespace
+
 Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Model> draft, const SessionOptions& options)
     : target_(
           std::move(target),
@@ -39,15 +56,18 @@ Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Mode
     }
 }
 
-void Session::begin(std::vector<Token> prompt, SamplingSettings settings, uint64_t seed) {
+void Session::begin(std::vector<Token> prompt, SamplingSettings settings, uint64_t seed, bool reuse) {
     if (static_cast<int>(prompt.size()) > target_.size()) {
         throw EngineError("ERR_CONTEXT_FULL", "The prompt has " + std::to_string(prompt.size()) +
                                                   " tokens, the target's context " + std::to_string(target_.size()) +
                                                   ". Shorten it, or ask for a larger contextSize.");
     }
-    target_.truncate(0);
+    // The caches hold a beginning of the text before, and behind it perhaps what is drafted, which the
+    // prompt may repeat. Its last token is the first round's first row, so that one is evaluated again.
+    const int kept = reuse ? std::min(commonPrefix(tokens_, prompt), static_cast<int>(prompt.size()) - 1) : 0;
+    keep(target_, kept);
     if (draft_) {
-        draft_->truncate(0);
+        keep(*draft_, kept);
         draft_->giveStates(false);
     }
     restart();
@@ -68,12 +88,15 @@ void Session::begin(std::vector<Token> prompt, SamplingSettings settings, uint64
 
 int Session::prefill(int count) {
     const int end = promptLength_ - 1; // the last token is the first round's first row
-    const int to = std::min(end, target_.past() + count);
+    // A prompt longer than the draft's context is decoded plainly.
+    const bool both = draftIsUsable() && end <= draft_->size();
+    const int from = both ? std::min(target_.past(), draft_->past()) : target_.past();
+    const int to = std::min(end, from + count);
     const auto rest = [this, to](const Context& context) {
         return std::span<const Token>(tokens_).subspan(context.past(), std::max(0, to - context.past()));
     };
     target_.decode(rest(target_), 0);
-    if (draftIsUsable() && to <= draft_->size()) { // a prompt longer than the draft's context is decoded plainly
+    if (both) {
         draft_->decode(rest(*draft_), 0);
     }
     for (Context* context : {&target_, draft_ ? &*draft_ : nullptr}) {

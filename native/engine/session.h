@@ -88,9 +88,10 @@ class Session {
 public:
     Session(std::shared_ptr<const Model> target, std::shared_ptr<const Model> draft, const SessionOptions& options);
 
-    // Starts a text: forgets what was before. prompt: at least one token.
-    // Throws ERR_CONTEXT_FULL if it leaves no room for a token after it.
-    void begin(std::vector<Token> prompt, SamplingSettings settings, uint64_t seed);
+    // Starts a text. prompt: at least one token. With `reuse` both caches keep what the prompt begins with
+    // of the text before, as far as their models can take back the rest; without it they keep nothing.
+    // Throws ERR_CONTEXT_FULL if it leaves no room for a token after it, and the text before then stays.
+    void begin(std::vector<Token> prompt, SamplingSettings settings, uint64_t seed, bool reuse = false);
 
     // Evaluates up to `count` tokens of the prompt in both models; returns how many are left.
     int prefill(int count);
@@ -128,6 +129,9 @@ public:
     const std::vector<DraftedToken>& draftedTokens() const { return details_; }
     int targetPast() const { return target_.past(); }
     int draftPast() const { return draft_ ? draft_->past() : 0; }
+    // Tokens evaluated since the session was opened.
+    uint64_t targetEvaluated() const { return target_.evaluated(); }
+    uint64_t draftEvaluated() const { return draft_ ? draft_->evaluated() : 0; }
     int targetSize() const { return target_.size(); }
     int draftSize() const { return draft_ ? draft_->size() : 0; }
 

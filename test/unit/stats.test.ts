@@ -60,7 +60,8 @@ test("what the last round had beyond the end counts as discarded", () => {
 
 test("the prompt's speed is apart from the text's", () => {
   const collector = new StatsCollector();
-  collector.promptTokens = 50;
+  collector.promptTokens = 60;
+  collector.reusedTokens = 10;
   collector.promptMillis = 100;
   expect(collector.finish()).toMatchObject({ promptTokensPerSecond: 500, tokensPerSecond: 0 });
 });
