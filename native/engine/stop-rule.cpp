@@ -9,6 +9,7 @@ namespace {
 
 // Features stay finite where q is certain.
 constexpr double smallest = 1e-9;
+constexpr double smallestSecond = 1e-6; // of a difference of two numbers, which traces have in single precision
 
 double logit(double p) {
     const double bounded = std::clamp(p, smallest, 1 - smallest);
@@ -43,8 +44,14 @@ double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
         sum += rootEntropy * std::sqrt(shape.entropy);
     }
     sum += margin * shape.margin;
+    if (logRatio != 0) {
+        sum += logRatio * std::log(shape.mode / std::max(shape.mode - shape.margin, smallestSecond));
+    }
     if (logProbability != 0) {
         sum += logProbability * std::max(logProbabilityOfToken, std::log(smallest));
+    }
+    if (logOthers != 0) {
+        sum -= logOthers * std::log(std::max(-std::expm1(logProbabilityOfToken), smallest));
     }
     switch (link) {
     case Link::logistic:
