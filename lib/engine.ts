@@ -4,6 +4,7 @@ import { calibrationFile, readCalibration } from "./cost/calibration-cache";
 import { CostModel } from "./cost/cost-model";
 import { guessCosts } from "./cost/cost-table";
 import { type Identity, identify } from "./cost/machine";
+import { downloaded } from "./download/resolve-model";
 import { SpecdecError } from "./errors";
 import { Generation, type GenerationChunk, type GenerationResult } from "./generation";
 import { cacheSizeBytes, checkMemory, defaultContextSize } from "./memory";
@@ -38,10 +39,11 @@ export function devices(): Device[] {
  *
  * Rejects with a SpecdecError: ERR_INVALID_ARGUMENT, ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD,
  * ERR_NOT_GENERATIVE, ERR_VOCABULARY_MISMATCH, ERR_NO_ROLLBACK, ERR_OUT_OF_MEMORY, ERR_NO_GPU,
- * ERR_NO_DEVICE, ERR_ABORTED, or one of loading the addon. Or with what onLoadProgress throws.
+ * ERR_NO_DEVICE, ERR_DOWNLOAD_FAILED, ERR_ABORTED, or one of loading the addon. Or with what
+ * onLoadProgress or onDownloadProgress throws.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const resolved = resolveEngine(options);
+  const resolved = await downloaded(resolveEngine(options), options);
   const { onLoadProgress, signal } = options;
   const load = (name: "target" | "draft", model: ResolvedModel): Promise<Model> =>
     Model.load(

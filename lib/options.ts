@@ -11,6 +11,8 @@ import {
   oneOf,
   whole,
 } from "./checks";
+import type { DownloadProgress } from "./download/download";
+import { checkDownloadOptions } from "./download/options";
 import { SpecdecError } from "./errors";
 import type { NativeModelOptions, NativeSampling } from "./native/binding";
 import {
@@ -38,7 +40,7 @@ export const cacheBytes: Record<CacheType, number> = {
 
 /** A model to be loaded, and the context it works in. */
 export interface ModelOptions {
-  /** The GGUF file. Of a split model, its first part. */
+  /** The GGUF file, of a split model its first part; or a URI, which is downloaded: see resolveModel. */
   path: string;
   /** Layers to put on the GPU, 0 or more. Default: all, if there is a GPU; 0 keeps the model on the processor. */
   gpuLayers?: number;
@@ -71,7 +73,11 @@ export interface EngineOptions {
   maxDraftTokens?: number;
   /** Called while the models load. fraction: 0…1 of that model. What it throws ends the loading and is what createEngine rejects with. */
   onLoadProgress?: (progress: { model: "target" | "draft"; fraction: number }) => void;
-  /** Aborts the loading. */
+  /** Folder of models that were given as URIs. Default: node-llama-cpp's, `.node-llama-cpp/models` in the user's home. */
+  modelsDirectory?: string;
+  /** Called while a model is downloaded. What it throws ends the download and is what createEngine rejects with. */
+  onDownloadProgress?: (progress: DownloadProgress) => void;
+  /** Aborts downloading and loading. */
   signal?: AbortSignal;
 }
 
@@ -164,14 +170,14 @@ export interface ResolvedModel extends NativeModelOptions {
   kvTypeV: CacheType;
 }
 
-export function resolveModel(
+export function resolveModelOptions(
   name: "target" | "draft",
   given: string | ModelOptions,
 ): ResolvedModel {
   const options = typeof given === "string" ? { path: given } : object(name, given, modelKeys);
   const field = (key: string): string => `${name}.${key}`;
   if (typeof options.path !== "string" || options.path === "") {
-    throw invalid(field("path"), "the path of a GGUF file", options.path);
+    throw invalid(field("path"), "the path of a GGUF file, or a URI", options.path);
   }
   const devices: readonly string[] = options.devices ?? [];
   if (!isStrings(devices)) {
@@ -204,10 +210,10 @@ export interface ResolvedEngine {
 export function resolveEngine(given: EngineOptions): ResolvedEngine {
   const options = object("createEngine's options", given, engineKeys);
   checkFunction("onLoadProgress", options.onLoadProgress);
-  checkSignal(options.signal);
+  checkDownloadOptions(options);
   return {
-    target: resolveModel("target", options.target),
-    draft: options.draft === undefined ? undefined : resolveModel("draft", options.draft),
+    target: resolveModelOptions("target", options.target),
+    draft: options.draft === undefined ? undefined : resolveModelOptions("draft", options.draft),
     maxDraft: whole(
       "maxDraftTokens",
       options.maxDraftTokens,
@@ -377,6 +383,8 @@ export const engineKeys = [
   "draft",
   "maxDraftTokens",
   "onLoadProgress",
+  "modelsDirectory",
+  "onDownloadProgress",
   "signal",
 ] satisfies (keyof EngineOptions)[];
 

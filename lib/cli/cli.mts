@@ -7,6 +7,7 @@ import { deepenCommand } from "./commands/deepen.mjs";
 import { demoCommand } from "./commands/demo.mjs";
 import { generateCommand } from "./commands/generate.mjs";
 import { inspectCommand } from "./commands/inspect.mjs";
+import { pullCommand } from "./commands/pull.mjs";
 import { quantizeCommand } from "./commands/quantize.mjs";
 import { replayCommand } from "./commands/replay.mjs";
 import { traceCommand } from "./commands/trace.mjs";
@@ -21,6 +22,7 @@ const parser = yargs(hideBin(process.argv))
   .usage("$0 <command>\n\nLossless speculative decoding of GGUF models.")
   .command(generateCommand)
   .command(demoCommand)
+  .command(pullCommand)
   .command(inspectCommand)
   .command(quantizeCommand)
   .command(deepenCommand)

@@ -15,6 +15,7 @@ import {
   largestMaxDraftTokens,
   policyKinds,
 } from "../policy/policies.js";
+import { downloadReporter, modelsDirOption } from "./downloads.mjs";
 import { ProgressBar } from "./progress-bar.mjs";
 
 const number = { number: true, requiresArg: true } as const;
@@ -25,9 +26,9 @@ export const modelOptions = {
   target: {
     ...string,
     demandOption: true,
-    describe: "GGUF file of the model whose text is wanted",
+    describe: "The model whose text is wanted: a GGUF file, or a URI that is downloaded",
   },
-  draft: { ...string, describe: "GGUF file of a small model with the same vocabulary" },
+  draft: { ...string, describe: "A small model with the same vocabulary, the same way" },
   "context-size": {
     ...number,
     describe: "Tokens of prompt and text together",
@@ -58,6 +59,7 @@ export const modelOptions = {
     describe: "The same for the draft",
     defaultDescription: "--threads",
   },
+  ...modelsDirOption,
 } as const satisfies Record<string, Options>;
 
 /** How tokens are drawn. */
@@ -215,6 +217,7 @@ export function toEngineOptions(
       ),
     }),
     maxDraftTokens: maxDraftTokens(args),
+    ...given({ modelsDirectory: args.modelsDir }),
   };
 }
 
@@ -242,6 +245,7 @@ export async function loadEngine(options: EngineOptions, signal: AbortSignal): P
     return await createEngine({
       ...options,
       signal,
+      onDownloadProgress: downloadReporter(bar),
       onLoadProgress: ({ model, fraction }) => {
         bar.update(`Loading the ${model}`, fraction);
       },
@@ -253,7 +257,7 @@ export async function loadEngine(options: EngineOptions, signal: AbortSignal): P
 
 /** Throws for what yargs lets pass: no number for a number, and one value twice, which makes an array. */
 export function checkValues(args: Record<string, unknown>): true {
-  const many = ["_", "--", "stop-string", "stopString", "files", "rule", "sweep"];
+  const many = ["_", "--", "stop-string", "stopString", "files", "uris", "rule", "sweep"];
   const repeated = Object.keys(args).find(
     (name) => Array.isArray(args[name]) && !many.includes(name),
   );
@@ -276,6 +280,7 @@ const otherNames: Record<string, string> = {
   stopRule: "--stop",
   maxDraftTokens: "--max-draft",
   maxAgeDays: "--max-age",
+  modelsDirectory: "--models-dir",
 };
 
 /** A message of the library with its options called as they are here. */

@@ -1,11 +1,12 @@
-import { checkSignal, flag, invalid, maxInt32, object, oneOf, whole } from "../checks";
+import { flag, invalid, maxInt32, object, oneOf, whole } from "../checks";
+import { checkDownloadOptions } from "../download/options";
 import { SpecdecError } from "../errors";
 import type { NativeSampling } from "../native/binding";
 import {
   type EngineOptions,
   type ModelOptions,
   type ResolvedModel,
-  resolveModel,
+  resolveModelOptions,
   resolveSampling,
   resolveVerifier,
   samplingKeys,
@@ -47,6 +48,9 @@ export interface TraceOptions extends SamplingOptions {
   /** Default 0, so that a trace is gone on with by the same options. */
   seed?: number;
   onLoadProgress?: EngineOptions["onLoadProgress"];
+  /** Folder of models that were given as URIs; as of createEngine. */
+  modelsDirectory?: string;
+  onDownloadProgress?: NonNullable<EngineOptions["onDownloadProgress"]>;
   /** Called before the first prompt. */
   onStart?: (plan: TracePlan) => void;
   /** Called after every prompt. */
@@ -105,7 +109,7 @@ const traceThreads = 1;
 
 export function resolveTrace(given: TraceOptions): ResolvedTrace {
   const options = object("trace's options", given, traceKeys);
-  checkSignal(options.signal);
+  checkDownloadOptions(options);
   const { target, draft, prompts, out, template } = options;
   if ((draft as unknown) === undefined) {
     throw new SpecdecError("ERR_INVALID_ARGUMENT", "trace needs a draft: it logs what one drafts.");
@@ -117,7 +121,7 @@ export function resolveTrace(given: TraceOptions): ResolvedTrace {
     throw invalid("template", 'a text with "{prompt}" in it', template);
   }
   const model = (name: "target" | "draft", value: string | ModelOptions): ResolvedModel => {
-    const resolved = resolveModel(name, value);
+    const resolved = resolveModelOptions(name, value);
     const threads = resolved.adaptThreads ? traceThreads : resolved.threads;
     return { ...resolved, threads, adaptThreads: false };
   };
@@ -162,6 +166,8 @@ const traceKeys = [
   "verifier",
   ...samplingKeys,
   "onLoadProgress",
+  "modelsDirectory",
+  "onDownloadProgress",
   "onStart",
   "onProgress",
   "signal",

@@ -2,6 +2,7 @@ import { statfs } from "node:fs/promises";
 import path from "node:path";
 import { throwIfAborted } from "../abort";
 import { contextSize, openSession } from "../engine";
+import { downloaded } from "../download/resolve-model";
 import { SpecdecError } from "../errors";
 import { Model } from "../model";
 import type { NativeSession } from "../native/binding";
@@ -52,7 +53,7 @@ interface Prompt {
  * ERR_WRITE, ERR_TRACE_BROKEN, ERR_ABORTED, ERR_CONTEXT_FULL (no prompt fits), or as createEngine.
  */
 export async function trace(given: TraceOptions): Promise<TraceResult> {
-  const options = resolveTrace(given);
+  const options = await downloaded(resolveTrace(given), given);
   const prompts = await selectPrompts(options);
   const pair = await loadPair(options, given);
   try {

@@ -179,6 +179,15 @@ test("maxDraftTokens is 1 to 64", () => {
   }
 });
 
+test("what downloads take is checked", () => {
+  for (const modelsDirectory of [5, "", null]) {
+    const options = { target: "a", modelsDirectory } as unknown as EngineOptions;
+    expect(refusal(() => resolveEngine(options))).toContain("modelsDirectory must be the path");
+  }
+  const options = { target: "a", onDownloadProgress: "log" } as unknown as EngineOptions;
+  expect(refusal(() => resolveEngine(options))).toContain("onDownloadProgress must be a function");
+});
+
 test("onLoadProgress is a function", () => {
   for (const onLoadProgress of [5, null, "log", {}]) {
     const options = { target: "a", onLoadProgress } as unknown as EngineOptions;

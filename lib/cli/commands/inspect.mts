@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import { SpecdecError } from "../../index.js";
 import { cacheSizeBytes, defaultContextSize } from "../../memory.js";
+import { modelFile, modelsDirOption } from "../downloads.mjs";
 import { formatBytes, formatCount, formatTable, printable } from "../format.mjs";
 import { type GgufFile, readGgufFile } from "../gguf-file.mjs";
 import { write, writeJson } from "../output.mjs";
@@ -8,6 +9,7 @@ import { vocabularyDifference } from "../vocabulary.mjs";
 
 interface Arguments {
   files: string[];
+  modelsDir?: string | undefined;
   contextSize?: number | undefined;
   json?: boolean | undefined;
 }
@@ -21,8 +23,9 @@ export const inspectCommand: CommandModule<object, Arguments> = {
         type: "string",
         array: true,
         demandOption: true,
-        describe: "GGUF files",
+        describe: "GGUF files, or their URIs",
       })
+      .options(modelsDirOption)
       .option("context-size", {
         number: true,
         requiresArg: true,
@@ -32,7 +35,7 @@ export const inspectCommand: CommandModule<object, Arguments> = {
       .option("json", { boolean: true, describe: "Print one JSON object" })
       .example("$0 inspect target.gguf draft.gguf", "")
       .example("$0 inspect --context-size 8192 model.gguf", ""),
-  handler: async ({ files: paths, contextSize, json }) => {
+  handler: async ({ files: paths, modelsDir, contextSize, json }) => {
     if (contextSize !== undefined && !(Number.isInteger(contextSize) && contextSize >= 2)) {
       throw new SpecdecError(
         "ERR_INVALID_ARGUMENT",
@@ -41,7 +44,7 @@ export const inspectCommand: CommandModule<object, Arguments> = {
     }
     const models: Inspected[] = [];
     for (const path of paths) {
-      const file = readGgufFile(path);
+      const file = readGgufFile(await modelFile(path, modelsDir));
       models.push({ ...file, memory: memoryOf(file, contextSize) });
     }
     const [target, draft, ...others] = models;
