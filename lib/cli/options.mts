@@ -157,7 +157,7 @@ export function grouped<T extends Record<string, Options>>(group: string, option
 }
 
 /** Without what was not given: an option of the library is either there or has a value. */
-function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
@@ -254,6 +254,7 @@ export async function loadEngine(options: EngineOptions, signal: AbortSignal): P
 /** Throws for what yargs lets pass: no number for a number, and one value twice, which makes an array. */
 export function checkValues(args: Record<string, unknown>): true {
   const many = ["_", "--", "stop-string", "stopString", "files", "rule", "sweep"];
+  if (String((args._ as unknown[])[0]) === "train") many.push("trace");
   const repeated = Object.keys(args).find(
     (name) => Array.isArray(args[name]) && !many.includes(name),
   );

@@ -66,7 +66,7 @@ export async function readCheckpoint(
     (key) => JSON.stringify(checkpoint.identity[key]) !== JSON.stringify(identity[key]),
   );
   if (other.length > 0) {
-    const show = (value: unknown): string => JSON.stringify(value) ?? "none";
+    const show = (value: unknown): string => (value === undefined ? "none" : JSON.stringify(value));
     const differences = other.map(
       (key) => `${key} is ${show(checkpoint.identity[key])} there and ${show(identity[key])} here`,
     );

@@ -8,7 +8,7 @@ import { type HeadOutput, labelsOf } from "./outputs";
 export interface Predictor {
   name: string;
   /** Acceptance probabilities of the tokens that the output is about. */
-  predict(indices: Int32Array): Float64Array;
+  readonly predict: (indices: Int32Array) => Float64Array;
 }
 
 /** AdaEDL's γ, as in lib/policy/entropy.ts. */

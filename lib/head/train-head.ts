@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { throwIfAborted } from "../abort";
-import { SpecdecError } from "../errors";
 import type { NativeHeadShape, NativeHeadTrainer } from "../native/binding";
 import { call, callAsync } from "../native/call";
 import { loadAddon } from "../native/load";
@@ -155,10 +154,9 @@ class Training {
 
   /** What makes the bytes of the head. */
   async #identity(): Promise<Record<string, unknown>> {
-    const { out, traces, threads, ...settings } = this.options;
     const hash = createHash("sha256");
-    for (const trace of traces) hash.update(JSON.stringify(await readIndex(trace)));
-    return { ...settings, traces: hash.digest("hex") };
+    for (const trace of this.options.traces) hash.update(JSON.stringify(await readIndex(trace)));
+    return { ...settingsOf(this.options), traces: hash.digest("hex") };
   }
 
   #plan(done: number): TrainingPlan {
@@ -179,9 +177,9 @@ class Training {
   #withoutHead(output: HeadOutput, part: Int32Array): NamedMetrics[] {
     const indices = reachedBy(output, this.examples, part);
     const labels = labelsOf(output, this.examples, indices);
-    return (this.#predictors.get(output) ?? []).map(({ name, predict }) => ({
-      name,
-      ...new Scored(predict(indices), labels).metrics(),
+    return (this.#predictors.get(output) ?? []).map((predictor) => ({
+      name: predictor.name,
+      ...new Scored(predictor.predict(indices), labels).metrics(),
     }));
   }
 
@@ -326,7 +324,7 @@ class Training {
     survival: Partial<Record<SurvivalOf, Calibration>>,
     outputs: ByOutput<OutputReport>,
   ): Promise<void> {
-    const { out, traces, threads, type, ...settings } = this.options;
+    const { out, type } = this.options;
     const [header] = this.headers;
     if (header === undefined) throw new RangeError("a head of no trace");
     const { fingerprints, models } = header;
@@ -345,18 +343,13 @@ class Training {
           [headKeys.vocabulary]: fingerprints.vocabulary,
           [headKeys.draftFile]: path.basename(models.draft),
           [headKeys.targetFile]: path.basename(models.target),
-          [headKeys.training]: JSON.stringify({ ...settings, traces: learntFrom }),
+          [headKeys.training]: JSON.stringify({ ...settingsOf(this.options), traces: learntFrom }),
           [headKeys.scores]: JSON.stringify(scores),
           ...(this.options.calibrate && {
             [headKeys.slope]: [...calibrations.values()].map(({ slope }) => slope),
             [headKeys.bias]: [...calibrations.values()].flatMap(({ bias }) => bias),
           }),
-          ...Object.fromEntries(
-            Object.entries(survival).flatMap(([verifier, { slope, bias }]) => [
-              [headKeys.survivalSlope(verifier), slope],
-              [headKeys.survivalBias(verifier), bias],
-            ]),
-          ),
+          ...survivalKeys(survival),
         },
         type,
       ),
@@ -391,4 +384,25 @@ function parametersOf({ kind, width, depth, tied, hidden, columns }: NativeHeadS
   if (kind === "paper") return trunk + 2 * width + 2;
   const s = columns.length;
   return trunk + 3 * (hidden * width + hidden * s + 2 * hidden + s + 1);
+}
+
+/** What makes a head's bytes, the traces apart. */
+function settingsOf(options: ResolvedTraining) {
+  const { kind, depth, tied, hidden, epochs, patience, batchSize } = options;
+  const { learningRate, weightDecay, rejectionWeight, calibrate, type, seed } = options;
+  return {
+    ...{ kind, depth, tied, hidden, epochs, patience, batchSize },
+    ...{ learningRate, weightDecay, rejectionWeight, calibrate, type, seed },
+  };
+}
+
+function survivalKeys(
+  survival: Partial<Record<SurvivalOf, Calibration>>,
+): Record<string, number | number[]> {
+  const keys: Record<string, number | number[]> = {};
+  for (const [verifier, { slope, bias }] of Object.entries(survival)) {
+    keys[headKeys.survivalSlope(verifier)] = slope;
+    keys[headKeys.survivalBias(verifier)] = bias;
+  }
+  return keys;
 }

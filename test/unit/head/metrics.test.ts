@@ -34,8 +34,8 @@ test("ECE is the mean distance of bins from the diagonal", () => {
 test("weights count examples as often as they say", () => {
   const twice = new Scored([...predicted, 0.6], [...labels, 0]).metrics();
   const weighted = new Scored(predicted, labels).metrics([1, 2, 1, 1]);
-  for (const [name, value] of Object.entries(twice)) {
-    expect(weighted[name as keyof typeof twice]).toBeCloseTo(value, 12);
+  for (const [name, value] of Object.entries(twice) as [keyof typeof twice, number][]) {
+    expect(weighted[name]).toBeCloseTo(value, 12);
   }
 });
 
