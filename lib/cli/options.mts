@@ -134,6 +134,15 @@ export const decodingOptions = {
   },
 } as const satisfies Record<string, Options>;
 
+/** The head that rules ask. */
+export const headOptions = {
+  head: { ...string, describe: "A head file of the pair, for rules that ask a head" },
+  "force-head": {
+    boolean: true,
+    describe: "Use the head although it was trained for other files, such as another quantization",
+  },
+} as const satisfies Record<string, Options>;
+
 type Camel<T extends Record<string, Options>> = Partial<ArgumentsCamelCase<InferredOptionTypes<T>>>;
 export type ModelArguments = Camel<typeof modelOptions>;
 export type GenerationArguments = Camel<typeof samplingOptions & typeof decodingOptions>;
@@ -277,6 +286,7 @@ const otherNames: Record<string, string> = {
   stopRule: "--stop",
   maxDraftTokens: "--max-draft",
   maxAgeDays: "--max-age",
+  forceHead: "--force-head",
 };
 
 /** A message of the library with its options called as they are here. */
