@@ -1,6 +1,7 @@
 #include "head-shape.h"
 
 #include "error.h"
+#include "head-features.h"
 
 #include <algorithm>
 #include <map>
@@ -42,6 +43,12 @@ void HeadShape::check() const {
            "there are " + std::to_string(masks.size()) + " numbers for " + std::to_string(columns.size()) + " columns");
     expect(std::all_of(masks.begin(), masks.end(), [](uint8_t mask) { return mask <= 1; }), "masks must be 0 or 1",
            "one is not");
+    for (size_t i = 0; i < columns.size(); ++i) {
+        expect(!HeadFeatures::tellsOfDrawn(columns[i]) ||
+                   (masks[older * columns.size() + i] == 0 && masks[before * columns.size() + i] == 0),
+               "outputs `older` and `before` must not read what tells of the token drawn last",
+               "a mask lets them read " + columns[i]);
+    }
 }
 
 std::vector<HeadTensor> HeadShape::tensors() const {

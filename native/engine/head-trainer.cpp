@@ -58,11 +58,6 @@ void onThreads(int threads, const std::function<void(const Worker&)>& work) {
 // What a checkpoint begins with.
 constexpr char stateMark[8] = {'S', 'D', 'H', 'E', 'A', 'D', '0', '1'};
 
-template <typename T> void append(std::vector<uint8_t>& bytes, const T* data, size_t count) {
-    const auto* from = reinterpret_cast<const uint8_t*>(data);
-    bytes.insert(bytes.end(), from, from + count * sizeof(T));
-}
-
 } // namespace
 
 HeadTrainer::HeadTrainer(HeadTrainerOptions options) : options_(std::move(options)) {
@@ -204,13 +199,19 @@ std::vector<float> headScores(const HeadShape& shape, const HeadScaling& scaling
 std::vector<uint8_t> HeadTrainer::state() const {
     const std::string description = shape().description();
     const uint64_t numbers[] = {steps_, description.size(), parameters_.size()};
-    std::vector<uint8_t> bytes;
-    append(bytes, stateMark, sizeof stateMark);
-    append(bytes, numbers, 3);
-    append(bytes, description.data(), description.size());
-    for (const std::vector<float>* each : {&parameters_, &first_, &second_}) {
-        append(bytes, each->data(), each->size());
-    }
+    const size_t floats = parameters_.size() * sizeof(float);
+    std::vector<uint8_t> bytes(sizeof stateMark + sizeof numbers + description.size() + 3 * floats);
+    uint8_t* to = bytes.data();
+    const auto put = [&](const void* data, size_t size) {
+        std::memcpy(to, data, size);
+        to += size;
+    };
+    put(stateMark, sizeof stateMark);
+    put(numbers, sizeof numbers);
+    put(description.data(), description.size());
+    put(parameters_.data(), floats);
+    put(first_.data(), floats);
+    put(second_.data(), floats);
     return bytes;
 }
 
