@@ -218,7 +218,10 @@ export interface NativeHeadShape {
   hidden: number;
   /** Names of the scalars; "paper": none. */
   columns: readonly string[];
-  /** [3][columns]: whether an output reads a column, 1, or not, 0; outputs in the order older, before, newest. */
+  /**
+   * [3][columns]: whether an output reads a column, 1, or not, 0; outputs in the order older, before, newest. The
+   * first two may not read those that tell of Y_{k+1}: "drawn.…".
+   */
   masks: Uint8Array;
 }
 
@@ -304,7 +307,7 @@ export interface NativeHeadInfo extends NativeHeadShape {
 }
 
 export interface NativeAcceptanceHead {
-  /** Throws ERR_MODEL_LOAD for a damaged file, ERR_HEAD_MISMATCH for one that is no head. */
+  /** Throws ERR_MODEL_LOAD for a damaged file, and for one that is no head. */
   load(): Promise<NativeHeadInfo>;
   /**
    * Calibrated logits, [n] or [n][3]: slope · logit + bias of the bucket of the position. positions: [n], k of

@@ -1,21 +1,11 @@
 #include "stop-rule.h"
 
+#include "log-odds.h"
+
 #include <algorithm>
 #include <cmath>
 
 namespace specdecpp {
-
-namespace {
-
-// Features stay finite where q is certain.
-constexpr double smallest = 1e-9;
-
-double logit(double p) {
-    const double bounded = std::clamp(p, smallest, 1 - smallest);
-    return std::log(bounded / (1 - bounded));
-}
-
-} // namespace
 
 Shape shapeOf(const Distribution& q) {
     double first = 0;
@@ -37,14 +27,14 @@ double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
     double sum = bias;
     // A weight of zero spares its feature, and infinity times zero.
     if (logitMode != 0) {
-        sum += logitMode * logit(shape.mode);
+        sum += logitMode * logOdds(shape.mode);
     }
     if (rootEntropy != 0) {
         sum += rootEntropy * std::sqrt(shape.entropy);
     }
     sum += margin * shape.margin;
     if (logProbability != 0) {
-        sum += logProbability * std::max(logProbabilityOfToken, std::log(smallest));
+        sum += logProbability * boundedLog(logProbabilityOfToken);
     }
     switch (link) {
     case Link::logistic:
