@@ -4,7 +4,7 @@ import type { NativeAcceptanceHead, NativeHeadInfo, NativeHeadInputs } from "../
 import { call, callAsync } from "../native/call";
 import { loadAddon } from "../native/load";
 import type { HeadKind } from "./examples";
-import { headKeys } from "./head-keys";
+import { headKeys } from "./head-metadata";
 import type { HeadMetrics } from "./metrics";
 import type { HeadType } from "./options";
 import { type HeadOutput, outputsOf } from "./outputs";

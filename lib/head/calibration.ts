@@ -12,7 +12,9 @@ export interface Calibration {
 /** The first position of each bucket. */
 const bucketStarts = [1, 2, 3, 4, 5, 7, 9, 13] as const;
 
-export const bucketCount = bucketStarts.length;
+const bucketCount = bucketStarts.length;
+
+export const noCalibration: Calibration = { slope: 1, bias: Array<number>(bucketCount).fill(0) };
 
 /** position: in the round, from 1. */
 export function bucketOf(position: number): number {

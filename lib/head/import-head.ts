@@ -11,7 +11,7 @@ import { call, callAsync } from "../native/call";
 import { loadAddon } from "../native/load";
 import { resolveModel } from "../options";
 import { modelFingerprint, vocabularyFingerprint } from "../trace/fingerprint";
-import { headKeys } from "./head-keys";
+import { headKeys, pairMetadata } from "./head-metadata";
 import type { HeadType } from "./options";
 import { readSafetensors, type Tensor } from "./safetensors";
 
@@ -63,12 +63,15 @@ export async function importHead(given: ImportHeadOptions): Promise<ImportHeadRe
         `it reads states of ${shape.width} numbers, and ${options.draft} has ${stateWidth}`,
       );
     }
-    const keys = {
-      [headKeys.draft]: await modelFingerprint(options.draft),
-      [headKeys.target]: await modelFingerprint(options.target),
-      [headKeys.vocabulary]: vocabularyFingerprint(draft),
-      [headKeys.draftFile]: path.basename(options.draft),
-      [headKeys.targetFile]: path.basename(options.target),
+    const metadata = {
+      ...pairMetadata({
+        fingerprints: {
+          target: await modelFingerprint(options.target),
+          draft: await modelFingerprint(options.draft),
+          vocabulary: vocabularyFingerprint(draft),
+        },
+        models: options,
+      }),
       [headKeys.training]: JSON.stringify({ imported: path.basename(file) }),
     };
     const { HeadTrainer } = loadAddon();
@@ -80,7 +83,7 @@ export async function importHead(given: ImportHeadOptions): Promise<ImportHeadRe
           ...{ seed: 0, threads: 1, rejectionWeight: 1, weightDecay: 0 },
         }),
     );
-    await callAsync(() => trainer.save(out, keys, type));
+    await callAsync(() => trainer.save(out, metadata, type));
   } finally {
     draft.dispose();
   }

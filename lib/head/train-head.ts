@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { rm, stat } from "node:fs/promises";
-import path from "node:path";
 import { throwIfAborted } from "../abort";
 import type { NativeHeadShape, NativeHeadTrainer } from "../native/binding";
 import { call, callAsync } from "../native/call";
@@ -8,14 +7,30 @@ import { loadAddon } from "../native/load";
 import { shuffle, uniform } from "../random";
 import { readIndex } from "../trace/folder";
 import type { TraceHeader } from "../trace/format";
-import { bucketCount, calibrated, type Calibration, fitCalibration } from "./calibration";
 import { type Checkpoint, checkpointFile, readCheckpoint, writeCheckpoint } from "./checkpoint";
+import {
+  byOutput,
+  calibrate,
+  type Evaluated,
+  judgedBy,
+  metricsByOutput,
+  scored,
+  survivalReport,
+} from "./evaluation";
 import { gather, type HeadExamples, loadExamples, readHeaders } from "./examples";
-import { headKeys } from "./head-keys";
-import { type HeadMetrics, Scored, sigmoid } from "./metrics";
+import {
+  calibrationMetadata,
+  type Metadata,
+  pairMetadata,
+  settingsOf,
+  survivalMetadata,
+  trainingMetadata,
+} from "./head-metadata";
+import { parametersOf, shapeOf } from "./head-shape";
+import { Scored } from "./metrics";
 import { type ResolvedTraining, resolveTraining, type TrainHeadOptions } from "./options";
-import { type HeadOutput, labelsOf, outputsOf, positionOf, reachedBy } from "./outputs";
-import { momentsOf, type Predictor, predictorsOf, readableColumns } from "./predictors";
+import { type HeadOutput, labelsOf, reachedBy } from "./outputs";
+import { momentsOf, type Predictor, predictorsOf } from "./predictors";
 import type {
   ByOutput,
   EpochReport,
@@ -26,17 +41,10 @@ import type {
   TrainingPlan,
 } from "./report";
 import { type Part, splitPrompts } from "./split";
-import {
-  calibratedSurvival,
-  calibrateSurvival,
-  type Survival,
-  survivalOf,
-  type SurvivalOf,
-} from "./survival";
 
 const warmUp = 0.03;
 
-/** Of multiplications and additions in a native call: some tenths of a second, after which a signal is heard. */
+/** Multiplications of a native call: some tenths of a second, after which a signal is heard. */
 const callWork = 1e10;
 
 /**
@@ -50,21 +58,17 @@ const callWork = 1e10;
  */
 export async function trainHead(given: TrainHeadOptions): Promise<TrainHeadResult> {
   const options = resolveTraining(given);
-  const { kind, seed } = options;
-  const { signal } = given;
-  const headers = await readHeaders(options.traces, kind);
-  const examples = await loadExamples(options.traces, { kind, seed, signal });
+  const { kind, seed, traces } = options;
+  const headers = await readHeaders(traces, kind);
+  const examples = await loadExamples(traces, { kind, seed, signal: given.signal });
   return new Training(options, given, headers, examples).run();
 }
 
-type Outputs<T> = Map<HeadOutput, T>;
-
 class Training {
-  readonly #outputs: readonly HeadOutput[];
   readonly #parts: Record<Part, Int32Array>;
-  readonly #prompts: Record<Part, number>;
+  readonly #prompts: Record<Part, number> = { train: 0, stop: 0, test: 0 };
   readonly #shape: NativeHeadShape;
-  readonly #predictors: Outputs<Predictor[]>;
+  readonly #predictors: ByOutput<Predictor[]>;
   #trainer: NativeHeadTrainer;
 
   constructor(
@@ -73,22 +77,16 @@ class Training {
     private readonly headers: readonly TraceHeader[],
     private readonly examples: HeadExamples,
   ) {
-    const { kind, seed } = options;
-    this.#outputs = outputsOf(kind);
-    const partOf = splitPrompts(examples.prompt, seed);
-    this.#prompts = { train: 0, stop: 0, test: 0 };
+    const partOf = splitPrompts(examples.prompt, options.seed);
     for (const part of partOf.values()) this.#prompts[part] += 1;
     const indicesOf = (part: Part): Int32Array =>
-      Int32Array.from({ length: examples.count }, (_, i) => i).filter(
+      Int32Array.from(examples.prompt.keys()).filter(
         (i) => partOf.get(examples.prompt[i] ?? -1) === part,
       );
     this.#parts = { train: indicesOf("train"), stop: indicesOf("stop"), test: indicesOf("test") };
     this.#shape = shapeOf(options, examples);
-    this.#predictors = new Map(
-      this.#outputs.map((output) => [
-        output,
-        predictorsOf(output, examples, reachedBy(output, examples, this.#parts.train)),
-      ]),
+    this.#predictors = byOutput(options.kind, (output) =>
+      predictorsOf(output, examples, reachedBy(output, examples, this.#parts.train)),
     );
     this.#trainer = this.#makeTrainer();
   }
@@ -123,12 +121,11 @@ class Training {
     identity: Record<string, unknown>,
   ): Checkpoint {
     const current = call(() => this.#trainer.state());
-    const epochs = [...(before?.epochs ?? []), epoch];
-    const least = Math.min(...epochs.map(({ loss }) => loss));
-    const isBest = before === undefined || epoch.loss === least;
+    const earlier = before?.epochs ?? [];
+    const isBest = before === undefined || earlier.every(({ loss }) => epoch.loss < loss);
     return {
       identity,
-      epochs,
+      epochs: [...earlier, epoch],
       best: isBest ? epoch.epoch : before.best,
       current,
       kept: isBest ? current : before.kept,
@@ -136,12 +133,12 @@ class Training {
   }
 
   #makeTrainer(weights?: Uint8Array): NativeHeadTrainer {
-    const { seed, threads, rejectionWeight, weightDecay, kind } = this.options;
-    const { HeadTrainer } = loadAddon();
+    const { kind, seed, threads, rejectionWeight, weightDecay } = this.options;
     const { mean, deviation } =
       kind === "paper"
         ? { mean: new Float32Array(), deviation: new Float32Array() }
         : momentsOf(this.examples, this.#parts.train);
+    const { HeadTrainer } = loadAddon();
     const shape = this.#shape;
     return call(
       () =>
@@ -152,7 +149,7 @@ class Training {
     );
   }
 
-  /** What makes the bytes of the head. */
+  /** What the bytes of the head depend on. */
   async #identity(): Promise<Record<string, unknown>> {
     const hash = createHash("sha256");
     for (const trace of this.options.traces) hash.update(JSON.stringify(await readIndex(trace)));
@@ -166,38 +163,43 @@ class Training {
       prompts: this.#prompts,
       parameters: parametersOf(this.#shape),
       done,
-      predictors: this.#byOutput((output) => this.#withoutHead(output, stop)),
+      predictors: byOutput(this.options.kind, (output) => this.#withoutHead(output, stop)),
     };
-  }
-
-  #byOutput<T>(of: (output: HeadOutput) => T): ByOutput<T> {
-    return Object.fromEntries(this.#outputs.map((output) => [output, of(output)]));
   }
 
   #withoutHead(output: HeadOutput, part: Int32Array): NamedMetrics[] {
     const indices = reachedBy(output, this.examples, part);
     const labels = labelsOf(output, this.examples, indices);
-    return (this.#predictors.get(output) ?? []).map((predictor) => ({
+    return (this.#predictors[output] ?? []).map((predictor) => ({
       name: predictor.name,
       ...new Scored(predictor.predict(indices), labels).metrics(),
     }));
   }
 
   async #epoch(epoch: number): Promise<EpochReport> {
-    const { train } = this.#parts;
+    const trainLoss = await this.#learn(epoch);
+    const stop = await this.#evaluate("stop");
+    const outputs = metricsByOutput(stop, this.options.rejectionWeight);
+    const losses = Object.values(outputs).map(({ loss }) => loss);
+    const loss = losses.reduce((sum, each) => sum + each, 0) / losses.length;
+    return { epoch, trainLoss, loss, outputs };
+  }
+
+  /** One pass over the examples, in an order that is drawn; gives their mean loss. */
+  async #learn(epoch: number): Promise<number> {
     const { kind, batchSize, seed, epochs, learningRate } = this.options;
-    // Of kind "paper", the first step of a draft teaches nothing: there is no token yet.
+    const { labels } = this.examples;
+    // A head of kind "paper" learns nothing from the first step of a draft, where there is no token yet.
     const order =
       kind === "paper"
-        ? train.filter((i) => !Number.isNaN(this.examples.labels[2 * i]))
-        : train.slice();
+        ? this.#parts.train.filter((i) => !Number.isNaN(labels[2 * i]))
+        : this.#parts.train.slice();
     shuffle(order, uniform(seed + epoch * 0x9e3779b9));
     const batches = Math.ceil(order.length / batchSize);
     const rates = Float32Array.from({ length: batches }, (_, i) =>
       rateAt((epoch - 1) * batches + i, epochs * batches, learningRate),
     );
-    const work = 3 * batchSize * parametersOf(this.#shape);
-    const atOnce = Math.max(1, Math.floor(callWork / work));
+    const atOnce = Math.max(1, Math.floor(this.#atOnce / (3 * batchSize)));
     let sum = 0;
     for (let from = 0; from < batches; from += atOnce) {
       throwIfAborted(this.given.signal);
@@ -209,151 +211,66 @@ class Training {
       sum += loss * some.length;
       this.given.onProgress?.({ epoch, fraction: Math.min(1, (from + atOnce) / batches) });
     }
-    const logits = await this.#logits(this.#parts.stop);
-    const outputs = this.#byOutput((output) => {
-      const { raw, labels } = this.#of(output, this.#parts.stop, logits);
-      // What the loss's weight makes of odds is undone: σ(x) is p / (p + w (1 - p)).
-      const shift = Math.log(this.options.rejectionWeight);
-      return new Scored(
-        raw.map((x) => sigmoid(x + shift)),
-        labels,
-      ).metrics();
-    });
-    const losses = Object.values(outputs).map(({ loss }: HeadMetrics) => loss);
-    return {
-      epoch,
-      trainLoss: sum / order.length,
-      loss: losses.reduce((all, loss) => all + loss, 0) / losses.length,
-      outputs,
-    };
+    return sum / order.length;
   }
 
-  /** [n][outputs] of all examples of a part. */
-  async #logits(part: Int32Array): Promise<Float32Array> {
-    const count = this.#outputs.length;
-    const all = new Float32Array(part.length * count);
-    const atOnce = Math.max(1, Math.floor(callWork / parametersOf(this.#shape)));
-    for (let from = 0; from < part.length; from += atOnce) {
+  async #evaluate(part: Part): Promise<Evaluated> {
+    const { examples, options } = this;
+    const indices = this.#parts[part];
+    const logits: Float32Array[] = [];
+    for (let from = 0; from < indices.length; from += this.#atOnce) {
       throwIfAborted(this.given.signal);
-      const chunk = gather(this.examples, part.subarray(from, from + atOnce), this.options.kind);
-      all.set(await callAsync(() => this.#trainer.scores(chunk)), from * count);
+      const chunk = gather(examples, indices.subarray(from, from + this.#atOnce), options.kind);
+      logits.push(await callAsync(() => this.#trainer.scores(chunk)));
     }
-    return all;
+    const all = new Float32Array(logits.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const some of logits) {
+      all.set(some, at);
+      at += some.length;
+    }
+    return { kind: options.kind, examples, indices, logits: all };
   }
 
-  /** An output's logits, labels and positions of the examples whose token is reached. */
-  #of(
-    output: HeadOutput,
-    part: Int32Array,
-    logits: Float32Array,
-  ): { raw: Float32Array; labels: Float32Array; positions: Uint8Array } {
-    const reached = new Set(reachedBy(output, this.examples, part));
-    const column = this.#outputs.indexOf(output);
-    const count = this.#outputs.length;
-    const indices = part.filter((i) => reached.has(i));
-    return {
-      raw: Float32Array.from(part.keys())
-        .filter((row) => reached.has(part[row] ?? -1))
-        .map((row) => logits[row * count + column] ?? NaN),
-      labels: labelsOf(output, this.examples, indices),
-      positions: Uint8Array.from(indices, (i) =>
-        positionOf(output, this.examples.position[i] ?? 0),
-      ),
-    };
+  /** Examples whose scores are a native call's work. */
+  get #atOnce(): number {
+    return Math.ceil(callWork / parametersOf(this.#shape));
   }
 
   async #finish(plan: TrainingPlan, { epochs, best }: Checkpoint): Promise<TrainHeadResult> {
-    const { stop, test } = this.#parts;
-    const stopLogits = await this.#logits(stop);
-    const testLogits = await this.#logits(test);
-    const calibrations = new Map<HeadOutput, Calibration>();
-    const outputs = this.#byOutput((output): OutputReport => {
-      const seen = this.#of(output, stop, stopLogits);
-      const calibration = this.options.calibrate
-        ? fitCalibration(seen.raw, seen.labels, seen.positions)
-        : { slope: 1, bias: Array<number>(bucketCount).fill(0) };
-      calibrations.set(output, calibration);
-      const { raw, labels, positions } = this.#of(output, test, testLogits);
-      const scored = new Scored(
-        raw.map((x, i) => sigmoid(calibrated(calibration, x, positions[i] ?? 1))),
-        labels,
-      );
+    const { kind, out, type } = this.options;
+    const [stop, test] = [await this.#evaluate("stop"), await this.#evaluate("test")];
+    const calibrations = this.options.calibrate ? calibrate(stop) : {};
+    const outputs = byOutput(kind, (output): OutputReport => {
+      const judged = judgedBy(output, test);
+      const withCalibration = scored(judged, calibrations[output]);
       return {
-        head: scored.metrics(),
-        uncalibrated: new Scored(raw.map(sigmoid), labels).metrics(),
-        reliability: scored.reliability(),
-        predictors: this.#withoutHead(output, test),
+        head: withCalibration.metrics(),
+        uncalibrated: scored(judged).metrics(),
+        reliability: withCalibration.reliability(),
+        predictors: this.#withoutHead(output, test.indices),
       };
     });
-    const product = (part: Int32Array, logits: Float32Array, verifier: SurvivalOf): Survival => {
-      const probability = (output: HeadOutput): Float64Array => {
-        const column = this.#outputs.indexOf(output);
-        const calibration = calibrations.get(output);
-        return Float64Array.from(part, (i, row) => {
-          const position = positionOf(output, this.examples.position[i] ?? 0);
-          const x = logits[row * this.#outputs.length + column] ?? NaN;
-          return sigmoid(calibration ? calibrated(calibration, x, position) : x);
-        });
-      };
-      return survivalOf(verifier, this.examples, part, probability("older"), probability("newest"));
-    };
-    const survivalCalibrations: Partial<Record<SurvivalOf, Calibration>> = {};
-    const survival = (verifier: SurvivalOf): SurvivalReport => {
-      const calibration = calibrateSurvival(product(stop, stopLogits, verifier));
-      survivalCalibrations[verifier] = calibration;
-      const seen = product(test, testLogits, verifier);
-      const scored = new Scored(calibratedSurvival(calibration, seen), seen.labels);
-      return {
-        product: new Scored(seen.predicted, seen.labels).metrics(),
-        calibrated: scored.metrics(),
-        reliability: scored.reliability(),
-      };
+    const metadata: Metadata = {};
+    const survival = (verifier: "rejection" | "block"): SurvivalReport => {
+      const { calibration, report } = survivalReport(verifier, stop, test, calibrations);
+      Object.assign(metadata, survivalMetadata(verifier, calibration));
+      return report;
     };
     const survivals =
-      this.options.kind === "full"
+      kind === "full"
         ? { survival: { rejection: survival("rejection"), block: survival("block") } }
         : {};
-    await this.#save(calibrations, survivalCalibrations, outputs);
-    const { out } = this.options;
+    const [header] = this.headers;
+    Object.assign(
+      metadata,
+      header && pairMetadata(header),
+      trainingMetadata(this.options, this.headers, outputs),
+      this.options.calibrate && calibrationMetadata(calibrations),
+    );
+    await callAsync(() => this.#trainer.save(out, metadata, type));
     const { size } = await stat(out);
     return { out, sizeBytes: size, plan, epochs, best, outputs, ...survivals };
-  }
-
-  async #save(
-    calibrations: Outputs<Calibration>,
-    survival: Partial<Record<SurvivalOf, Calibration>>,
-    outputs: ByOutput<OutputReport>,
-  ): Promise<void> {
-    const { out, type } = this.options;
-    const [header] = this.headers;
-    if (header === undefined) throw new RangeError("a head of no trace");
-    const { fingerprints, models } = header;
-    const scores = Object.fromEntries(
-      Object.entries(outputs).map(([output, { head }]) => [output, head]),
-    );
-    const learntFrom = this.headers.map(({ mode, sampling, verifier, prompts }) => ({
-      ...{ mode, verifier, prompts: prompts.count, temperature: sampling.temperature },
-    }));
-    await callAsync(() =>
-      this.#trainer.save(
-        out,
-        {
-          [headKeys.draft]: fingerprints.draft,
-          [headKeys.target]: fingerprints.target,
-          [headKeys.vocabulary]: fingerprints.vocabulary,
-          [headKeys.draftFile]: path.basename(models.draft),
-          [headKeys.targetFile]: path.basename(models.target),
-          [headKeys.training]: JSON.stringify({ ...settingsOf(this.options), traces: learntFrom }),
-          [headKeys.scores]: JSON.stringify(scores),
-          ...(this.options.calibrate && {
-            [headKeys.slope]: [...calibrations.values()].map(({ slope }) => slope),
-            [headKeys.bias]: [...calibrations.values()].flatMap(({ bias }) => bias),
-          }),
-          ...survivalKeys(survival),
-        },
-        type,
-      ),
-    );
   }
 }
 
@@ -361,48 +278,6 @@ class Training {
 function rateAt(step: number, steps: number, highest: number): number {
   const rising = Math.max(1, Math.round(warmUp * steps));
   if (step < rising) return (highest * (step + 1)) / rising;
-  return (highest * (1 + Math.cos((Math.PI * (step - rising)) / Math.max(1, steps - rising)))) / 2;
-}
-
-function shapeOf(
-  { kind, depth, tied, hidden }: ResolvedTraining,
-  { width, columns }: HeadExamples,
-): NativeHeadShape {
-  if (kind === "paper") {
-    return { kind, width, depth, tied, hidden, columns: [], masks: new Uint8Array() };
-  }
-  const masks = outputsOf(kind).flatMap((output) => {
-    const readable = readableColumns(output, columns);
-    return columns.map((_, i) => (readable.includes(i) ? 1 : 0));
-  });
-  return { kind, width, depth, tied, hidden, columns, masks: Uint8Array.from(masks) };
-}
-
-function parametersOf({ kind, width, depth, tied, hidden, columns }: NativeHeadShape): number {
-  const blocks = tied ? Math.min(1, depth) : depth;
-  const trunk = blocks * (width * width + width);
-  if (kind === "paper") return trunk + 2 * width + 2;
-  const s = columns.length;
-  return trunk + 3 * (hidden * width + hidden * s + 2 * hidden + s + 1);
-}
-
-/** What makes a head's bytes, the traces apart. */
-function settingsOf(options: ResolvedTraining) {
-  const { kind, depth, tied, hidden, epochs, patience, batchSize } = options;
-  const { learningRate, weightDecay, rejectionWeight, calibrate, type, seed } = options;
-  return {
-    ...{ kind, depth, tied, hidden, epochs, patience, batchSize },
-    ...{ learningRate, weightDecay, rejectionWeight, calibrate, type, seed },
-  };
-}
-
-function survivalKeys(
-  survival: Partial<Record<SurvivalOf, Calibration>>,
-): Record<string, number | number[]> {
-  const keys: Record<string, number | number[]> = {};
-  for (const [verifier, { slope, bias }] of Object.entries(survival)) {
-    keys[headKeys.survivalSlope(verifier)] = slope;
-    keys[headKeys.survivalBias(verifier)] = bias;
-  }
-  return keys;
+  const share = (step - rising) / Math.max(1, steps - rising);
+  return (highest * (1 + Math.cos(Math.PI * share))) / 2;
 }
