@@ -1,7 +1,9 @@
 import type { Prices } from "../cost/prices";
 import { SpecdecError } from "../errors";
+import { AcceptanceHead } from "../head/acceptance-head";
 import { policyKinds } from "../policy/policies";
 import type { TraceHeader, TraceRecord } from "../trace/format";
+import { readTraceHeader } from "../trace/reader";
 import { drawResamples, resampledSums } from "./bootstrap";
 import { knownAcceptance, oracle } from "./bounds";
 import { knownCosts, pricesFor } from "./costs";
@@ -73,6 +75,13 @@ export interface ReplayOptions extends ReplayChoices {
   costs: string | Prices;
   /** Replay that many prompts, the first ones. Default: all. */
   limit?: number;
+  /**
+   * A head file, or a head, for the rules that ask one; the trace needs hidden states then. Scoring a
+   * thousand drafted tokens takes some milliseconds.
+   */
+  head?: string | AcceptanceHead;
+  /** Use the head although it was trained for other files, as long as vocabulary and state width are the same. Default false. */
+  forceHead?: boolean;
 }
 
 /**
@@ -90,9 +99,38 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     );
   }
   const known = await knownCosts(costs);
-  const { header, replies } = await loadReplies(trace, limit);
+  const { header, replies } = await withHead(options, (head) => loadReplies(trace, limit, head));
   checkReplies(replies);
   return replayReplies(header, replies, await pricesFor(known, header, replies), options);
+}
+
+/** Gives work the head that was asked for, if any, after a check that it is one for the trace's pair. */
+async function withHead<T>(
+  { trace, head, forceHead = false }: ReplayOptions,
+  work: (head?: AcceptanceHead) => Promise<T>,
+): Promise<T> {
+  if (head === undefined) return work();
+  const { fingerprints, models, stateWidth } = await readTraceHeader(trace);
+  if (stateWidth === 0) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `The trace ${trace} has no hidden states, which a head reads. Write one with states, or replay without a head.`,
+    );
+  }
+  const loaded = typeof head === "string" ? await AcceptanceHead.load(head) : head;
+  try {
+    loaded.checkPair(
+      {
+        target: { path: models.target, fingerprint: fingerprints.target },
+        draft: { path: models.draft, fingerprint: fingerprints.draft, stateWidth },
+        vocabulary: () => fingerprints.vocabulary,
+      },
+      forceHead,
+    );
+    return await work(loaded);
+  } finally {
+    if (loaded !== head) loaded.dispose();
+  }
 }
 
 /** The same for a trace in memory, and prices. */

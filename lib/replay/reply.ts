@@ -1,5 +1,6 @@
 import { SpecdecError } from "../errors";
 import type { TraceHeader, TraceRecord } from "../trace/format";
+import type { HeadScores } from "./head-scores";
 
 /** A prompt's walk as replay reads it. */
 export interface Reply {
@@ -23,13 +24,19 @@ export interface Reply {
   mode: Float32Array;
   margin: Float32Array;
   entropy: Float32Array;
+  /** What a head says of each row; none without a head. */
+  head?: HeadScores;
 }
 
 /** The limits that a trace was written under. */
 export type TraceLimits = Pick<TraceHeader, "maxDraft" | "maxTokens">;
 
 /** Throws ERR_TRACE_BROKEN for a record that is not a walk: accepted tokens have to be the reply's. */
-export function toReply(record: TraceRecord, { maxDraft, maxTokens }: TraceLimits): Reply {
+export function toReply(
+  record: TraceRecord,
+  { maxDraft, maxTokens }: TraceLimits,
+  head?: HeadScores,
+): Reply {
   const { drafted, replyTokens, token } = record;
   const length = replyTokens.length;
   const firstRow = new Uint32Array(length);
@@ -70,6 +77,7 @@ export function toReply(record: TraceRecord, { maxDraft, maxTokens }: TraceLimit
     mode: record.mode,
     margin: record.margin,
     entropy: record.entropy,
+    ...(head && { head }),
   };
 }
 

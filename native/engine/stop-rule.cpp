@@ -1,5 +1,7 @@
 #include "stop-rule.h"
 
+#include "log-odds.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -7,14 +9,7 @@ namespace specdecpp {
 
 namespace {
 
-// Features stay finite where q is certain.
-constexpr double smallest = 1e-9;
 constexpr double smallestSecond = 1e-6; // of a difference of two numbers, which traces have in single precision
-
-double logit(double p) {
-    const double bounded = std::clamp(p, smallest, 1 - smallest);
-    return std::log(bounded / (1 - bounded));
-}
 
 } // namespace
 
@@ -38,7 +33,7 @@ double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
     double sum = bias;
     // A weight of zero spares its feature, and infinity times zero.
     if (logitMode != 0) {
-        sum += logitMode * logit(shape.mode);
+        sum += logitMode * logOdds(shape.mode);
     }
     if (rootEntropy != 0) {
         sum += rootEntropy * std::sqrt(shape.entropy);
@@ -48,10 +43,10 @@ double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
         sum += logRatio * std::log(shape.mode / std::max(shape.mode - shape.margin, smallestSecond));
     }
     if (logProbability != 0) {
-        sum += logProbability * std::max(logProbabilityOfToken, std::log(smallest));
+        sum += logProbability * boundedLog(logProbabilityOfToken);
     }
     if (logOthers != 0) {
-        sum -= logOthers * std::log(std::max(-std::expm1(logProbabilityOfToken), smallest));
+        sum -= logOthers * std::log(std::max(-std::expm1(logProbabilityOfToken), smallestProbability));
     }
     switch (link) {
     case Link::logistic:
