@@ -12,7 +12,10 @@ let host;
 function engineHost() {
   host ??= utilityProcess
     .fork(path.join(here, "host.mjs"), [app.getPath("userData")], { serviceName: "specdecpp" })
-    .once("exit", () => (host = undefined));
+    .once("exit", () => {
+      host = undefined;
+      for (const window of BrowserWindow.getAllWindows()) window.webContents.send("ended");
+    });
   return host;
 }
 

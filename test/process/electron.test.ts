@@ -119,12 +119,15 @@ describeInBrowser("the Electron example", () => {
     const broken = path.join(folder, "broken.gguf");
     writeFileSync(broken, readFileSync(demoTarget).subarray(0, 3_000_000));
     const page = await openPage();
+    await openModels(page);
     await choose(page, broken, demoDraft);
     await page.locator("#load").click();
     const error = page.locator("#load-error");
     await error.waitFor();
     await expect(error.locator("code").innerText()).resolves.toBe("ERR_MODEL_LOAD");
-    await expect(error.innerText()).resolves.toMatch(/broken\.gguf.*Check that the file is complete/);
+    await expect(error.innerText()).resolves.toMatch(
+      /broken\.gguf.*Check that the file is complete/,
+    );
     await loadEmbedded(page);
     await expect(page.locator("#loaded").innerText()).resolves.toBe("target.gguf + draft.gguf");
     await page.close();
@@ -136,7 +139,9 @@ describeInBrowser("the Electron example", () => {
       window.values = { target: [], draft: [] };
       for (const model of ["target", "draft"]) {
         const bar = document.getElementById(model + "-progress");
-        new MutationObserver(() => window.values[model].push(bar.value)).observe(bar, { attributes: true });
+        new MutationObserver((changes) => {
+          window.values[model].push(...changes.map(({ oldValue }) => Number(oldValue)), bar.value);
+        }).observe(bar, { attributes: true, attributeOldValue: true });
       }`);
     await loadDear(page);
     const { target, draft } = await page.evaluate<Record<"target" | "draft", number[]>>("values");
@@ -151,7 +156,6 @@ describeInBrowser("the Electron example", () => {
   test("when the engine's process ends the page says so and starts another", async () => {
     const page = await openPage();
     await loadEmbedded(page);
-    await page.locator("#models").waitFor({ state: "hidden" });
     bridge.kill("SIGUSR2");
     await page.locator("#notice").getByText("Load the models again").waitFor();
     await loadEmbedded(page);
@@ -160,6 +164,22 @@ describeInBrowser("the Electron example", () => {
     await expect(meta(page).innerText()).resolves.toMatch(/^5 tokens/);
     await page.close();
   });
+
+  // npm run screenshots
+  if (process.env.SPECDECPP_SCREENSHOTS) {
+    test.each(["light", "dark"] as const)("screenshots: %s", async (colorScheme) => {
+      const page = await openPage({ colorScheme, viewport: { width: 1060, height: 660 } });
+      await openModels(page);
+      await load(page);
+      await ask(page, { rule: "schedule", details: true, tokens: 90 });
+      await untilAnswered(page);
+      await page.getByText("Compare with plain decoding").click();
+      await page.getByText(/as fast, the same text/).waitFor();
+      await page.evaluate(`document.getElementById("conversation").scrollTop = 0`);
+      await page.screenshot({ path: path.join(root, `docs/images/electron-${colorScheme}.png`) });
+      await page.close();
+    });
+  }
 
   test("no page had an error", () => {
     expect(errors).toBe("");
@@ -218,7 +238,7 @@ async function loadDear(page: Page): Promise<void> {
 
 /** The page opens the dialog itself where no models are loaded. */
 async function openModels(page: Page): Promise<void> {
-  await page.locator("#loaded", { hasText: /\w/ }).waitFor();
+  await page.locator("#loaded", { hasNotText: "Connecting" }).waitFor();
   if (!(await page.locator("#models").isVisible())) await page.locator("#open-models").click();
 }
 

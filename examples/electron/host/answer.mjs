@@ -31,9 +31,7 @@ export async function* answer(engine, prompt, options) {
     }
     const { round, tokens } = value;
     // The first wait is for the prompt too, which is no part of the speed.
-    millis += first
-      ? (round.draftMicros + round.verifyMicros) / 1000
-      : performance.now() - start;
+    millis += first ? (round.draftMicros + round.verifyMicros) / 1000 : performance.now() - start;
     addRound(figures, round);
     figures.tokensPerSecond = (figures.generated / millis) * 1000;
     yield { type: "round", tokens: fates.of(round, tokens), figures };

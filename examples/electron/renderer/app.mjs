@@ -4,12 +4,7 @@ import { AnswerView } from "./answer-view.mjs";
 import { byId, make, showError } from "./elements.mjs";
 import { connect } from "./engine-port.mjs";
 import { formatSpeed, formatSpeedup, setPlain, showFigures } from "./figures-view.mjs";
-import {
-  endLoading,
-  openModelsDialog,
-  setUpModelsDialog,
-  showProgress,
-} from "./models-dialog.mjs";
+import { endLoading, openModelsDialog, setUpModelsDialog, showProgress } from "./models-dialog.mjs";
 
 /** @type {MessagePort | undefined} */
 let port;
@@ -17,11 +12,6 @@ let port;
 let current;
 
 const send = (message) => port?.postMessage(message);
-
-async function start() {
-  port = undefined;
-  port = await connect(receive, ended);
-}
 
 /** @param {import("../protocol.mjs").HostMessage} message */
 function receive(message) {
@@ -71,7 +61,7 @@ function ask(question, options, comparedWith) {
 function setBusy(busy) {
   byId("stop").hidden = !busy;
   byId("send").hidden = busy;
-  for (const button of document.querySelectorAll("button.compare")) button.disabled = busy;
+  for (const button of document.querySelectorAll(".compare")) button.disabled = busy;
 }
 
 const endings = {
@@ -102,7 +92,10 @@ function showAnswered({ finishReason, seed, figures }) {
       type: "button",
       className: "compare",
       textContent: "Compare with plain decoding",
-      onclick: () => ask(question, plainly, { view, figures }),
+      onclick: () => {
+        view.end(summary);
+        ask(question, plainly, { view, figures });
+      },
     });
   }
 }
@@ -131,16 +124,16 @@ function showFailed(error) {
 }
 
 /** The engine's process is gone, and all that it had. */
-function ended() {
+function showEnded() {
+  const error = {
+    code: "ENDED",
+    message: "The engine’s process has ended. Load the models again.",
+  };
   current?.view.end("cut off");
   setBusy(false);
   showModels(undefined);
-  endLoading({ code: "ENDED", message: "The engine’s process has ended." });
-  showError(byId("notice"), {
-    code: "ENDED",
-    message: "The engine’s process has ended. Load the models again.",
-  });
-  void start();
+  endLoading(error);
+  showError(byId("notice"), error);
 }
 
 byId("composer").addEventListener("submit", (event) => {
@@ -152,6 +145,7 @@ byId("composer").addEventListener("submit", (event) => {
     maxTokens: byId("max-tokens").valueAsNumber,
     details: byId("details").checked,
   });
+  byId("question").value = "";
 });
 byId("question").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -160,4 +154,4 @@ byId("question").addEventListener("keydown", (event) => {
 });
 byId("stop").addEventListener("click", () => send({ type: "stop" }));
 setUpModelsDialog(send);
-void start();
+connect({ onPort: (opened) => (port = opened), onMessage: receive, onEnd: showEnded });

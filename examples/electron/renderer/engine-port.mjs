@@ -1,21 +1,29 @@
 import { listen } from "../protocol.mjs";
 
+/** Messages of the preload to its window; nobody else may send them. */
+function onPreload(name, handler) {
+  window.addEventListener("message", ({ source, data, ports }) => {
+    if (source === window && data === name) handler(ports);
+  });
+}
+
 /**
- * Connects to the engine's process through what the preload offers. Resolves to the port.
+ * Connects to the engine's process through what the preload offers, and again whenever it has ended.
  *
- * @param {(message: import("../protocol.mjs").HostMessage) => void} onMessage
- * @param {() => void} onClose when the engine's process has ended
- * @returns {Promise<MessagePort>}
+ * @param {{
+ *   onPort: (port: MessagePort) => void,
+ *   onMessage: (message: import("../protocol.mjs").HostMessage) => void,
+ *   onEnd: () => void,
+ * }} page onEnd: the engine's process has ended, with all that it had
  */
-export function connect(onMessage, onClose) {
-  return new Promise((resolve) => {
-    const receive = ({ source, data, ports: [port] }) => {
-      if (source !== window || data !== "engine-port") return;
-      window.removeEventListener("message", receive);
-      listen(port, onMessage, onClose);
-      resolve(port);
-    };
-    window.addEventListener("message", receive);
+export function connect({ onPort, onMessage, onEnd }) {
+  onPreload("engine-port", ([port]) => {
+    onPort(port);
+    listen(port, onMessage, () => {});
+  });
+  onPreload("engine-ended", () => {
+    onEnd();
     window.specdecpp.connect();
   });
+  window.specdecpp.connect();
 }

@@ -31,7 +31,7 @@ export function formatSpeedup(speedup) {
   return `${speedup.toFixed(2)}×`;
 }
 
-/** A column for each draft length: its rounds, those accepted whole at the bottom. */
+/** A column for each draft length: its rounds, at the bottom those that were accepted whole. */
 function drawHistogram(lengths) {
   const most = Math.max(...lengths.map(({ rounds }) => rounds));
   const columns = lengths.map(({ rounds, whole }, length) => {
@@ -45,8 +45,8 @@ function drawHistogram(lengths) {
       className: "column",
       title: `${length} drafted: ${rounds} rounds, ${whole} of them accepted whole`,
     });
-    const stack = make("div", {}, bar("none", most - rounds), bar("part", rounds - whole));
-    stack.append(bar("whole", whole));
+    const stack = make("div", {}, bar("space", most - rounds), bar("part", rounds - whole));
+    stack.append(bar(length === 0 ? "none" : "whole", whole));
     column.append(stack, make("small", {}, String(length)));
     return column;
   });
