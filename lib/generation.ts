@@ -101,7 +101,7 @@ export class Generation {
       if (this.#finishReason !== undefined) released.push(...assembler.flush());
       const info = this.#observe(round, taken);
       // A policy that drops what was drafted has verified fewer rows than the round says.
-      if (!this.policy.submits) this.costs.observe(info, before, draftPasses(round, rule));
+      if (!this.policy.submits) this.costs.observe(info, before);
       const chunk = {
         text: released.map((token) => token.text).join(""),
         tokens: released,
@@ -145,12 +145,12 @@ export class Generation {
     return this.policy.continues !== undefined || this.policy.submits !== undefined;
   }
 
-  async #roundByToken({ length, gate }: NativeStopRule, room: number): Promise<Round> {
+  async #roundByToken({ length, gate, survival }: NativeStopRule, room: number): Promise<Round> {
     let drafted = draftedTokens(new Float64Array());
     for (;;) {
       const before = drafted.length;
       const next = Math.min(length, before + 1);
-      const { draft } = await this.#native(() => this.session.draft(next, room, gate));
+      const { draft } = await this.#native(() => this.session.draft(next, room, gate, survival));
       drafted = draftedTokens(draft);
       const full = drafted.length === before || drafted.length >= length;
       if (full || !continues(this.policy, drafted)) break;
@@ -164,6 +164,7 @@ export class Generation {
       generated: taken,
       drafted: round.drafted,
       accepted: round.accepted,
+      draftSteps: round.draftSteps,
       stopReason: round.stopReason,
       draftMicros: round.draftMicros,
       verifyMicros: round.verifyMicros,
@@ -244,9 +245,4 @@ export class Generation {
       stats: this.#stats.finish(),
     };
   }
-}
-
-/** A gate before the draw has cost the pass whose token was then not drawn. */
-function draftPasses({ drafted, stopReason }: Round, { gate }: NativeStopRule): number {
-  return drafted + (stopReason === "gate" && gate?.afterDraw === false ? 1 : 0);
 }

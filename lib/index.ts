@@ -43,6 +43,7 @@ export type {
   RoundContext,
   RoundInfo,
   StopRule,
+  SurvivalGate,
 } from "./policy/policy";
 export type { Figure } from "./replay/bootstrap";
 export { replay, type ReplayOptions, type ReplayResult, type SweepReport } from "./replay/replay";

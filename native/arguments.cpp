@@ -69,6 +69,14 @@ bool boolArgument(const Napi::CallbackInfo& info, size_t index) {
     return toBool(info[index], ordinal(index));
 }
 
+std::vector<double> numbersArgument(const Napi::CallbackInfo& info, size_t index) {
+    if (!info[index].IsTypedArray() || info[index].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
+        expected(info.Env(), "a Float64Array", ordinal(index));
+    }
+    const auto array = info[index].As<Napi::Float64Array>();
+    return {array.Data(), array.Data() + array.ElementLength()};
+}
+
 std::vector<Token> tokensArgument(const Napi::CallbackInfo& info, size_t index) {
     if (!info[index].IsTypedArray() || info[index].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
         expected(info.Env(), "an Int32Array of tokens", ordinal(index));

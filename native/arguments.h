@@ -17,7 +17,8 @@ Napi::Object objectArgument(const Napi::CallbackInfo& info, size_t index);
 int intArgument(const Napi::CallbackInfo& info, size_t index);
 std::string stringArgument(const Napi::CallbackInfo& info, size_t index);
 bool boolArgument(const Napi::CallbackInfo& info, size_t index);
-std::vector<Token> tokensArgument(const Napi::CallbackInfo& info, size_t index); // an Int32Array
+std::vector<Token> tokensArgument(const Napi::CallbackInfo& info, size_t index);   // an Int32Array
+std::vector<double> numbersArgument(const Napi::CallbackInfo& info, size_t index); // a Float64Array
 
 Napi::Object objectProperty(const Napi::Object& object, const char* name);
 double numberProperty(const Napi::Object& object, const char* name); // finite or infinite, not NaN

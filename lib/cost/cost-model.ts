@@ -47,22 +47,19 @@ export class CostModel {
     };
   }
 
-  /**
-   * contextLength: tokens before the round. draftPasses: of the draft model; one more than was drafted
-   * when a gate stopped the round before a draw.
-   */
-  observe(round: RoundInfo, contextLength: number, draftPasses: number): void {
-    const { drafted, accepted, stopReason } = round;
+  /** contextLength: tokens before the round. */
+  observe(round: RoundInfo, contextLength: number): void {
+    const { drafted, accepted, draftSteps, stopReason } = round;
     const unread = this.#unread;
-    if (draftPasses === 0) this.#unread += round.generated;
-    else this.#unread = accepted === drafted && draftPasses === drafted ? 2 : 1;
+    if (draftSteps === 0) this.#unread += round.generated;
+    else this.#unread = accepted === drafted && draftSteps === drafted ? 2 : 1;
     this.#rounds += 1;
     if (this.#rounds === 1) return; // pays for pages that come in
 
     const base = pricesAt(this.table, contextLength);
     // After plain rounds the draft has much to read, which is no step's price.
-    if (draftPasses > 0 && unread <= 2) {
-      this.#draftStep.add(round.draftMicros / draftPasses / base.draftStepMicros);
+    if (draftSteps > 0 && unread <= 2) {
+      this.#draftStep.add(round.draftMicros / draftSteps / base.draftStepMicros);
     }
     // After a drafted end of generation a row is left out.
     if (stopReason !== "end") {

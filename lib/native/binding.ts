@@ -122,10 +122,18 @@ export interface NativeStopRule {
       logitMode: number;
       rootEntropy: number;
       margin: number;
+      logRatio: number;
       logProbability: number;
+      logOthers: number;
       link: "identity" | "logistic" | "exponential";
     };
   };
+  /**
+   * Four estimates, newest, older, before and next, of eight numbers each: bias, logitMode, rootEntropy, margin,
+   * logRatio, logProbability, logOthers, and the link by its place in the list above. Then the thresholds of a step
+   * by drawn tokens, and as many of a draw.
+   */
+  survival?: Float64Array;
 }
 
 /** What is the same for all rounds of a text. */
@@ -177,12 +185,18 @@ export interface NativeSession {
   /** Evaluates up to `count` tokens of the prompt; resolves to how many are left. */
   prefill(count: number): Promise<number>;
   /** draft, then verify all of it. length: of the draft at most; room: tokens that the round may add at most, at least 1. */
-  round(length: number, room: number, gate?: NativeStopRule["gate"]): Promise<NativeRound>;
+  round(
+    length: number,
+    room: number,
+    gate?: NativeStopRule["gate"],
+    survival?: NativeStopRule["survival"],
+  ): Promise<NativeRound>;
   /** Continues what is drafted; `draft` has rows of all of it, without p and acceptance. */
   draft(
     length: number,
     room: number,
     gate?: NativeStopRule["gate"],
+    survival?: NativeStopRule["survival"],
   ): Promise<{ stopReason: StopReason; draft: Float64Array }>;
   /** Verifies the first `submitted` drafted tokens, with the rows of the draft. */
   verify(submitted: number, room: number): Promise<NativeRound>;

@@ -13,8 +13,12 @@ export interface Estimate {
   rootEntropy?: number;
   /** Weight of the largest probability less the second largest. */
   margin?: number;
-  /** Weight of ln q(token); of use only after the draw. */
+  /** Weight of ln(m / m2), m2 the second largest probability. */
+  logRatio?: number;
+  /** Weight of ln q(token); of use only after the draw, as the next. */
   logProbability?: number;
+  /** Weight of -ln(1 - q(token)): how little q leaves to other tokens. */
+  logOthers?: number;
   /** "logistic": 1 / (1 + exp(-sum)); "exponential": exp(sum). Default "identity": the sum itself. */
   link?: "identity" | "logistic" | "exponential";
 }
@@ -32,11 +36,36 @@ export interface Gate {
   threshold: number;
 }
 
+/**
+ * Ends the drafting of a round when the probability that a further token survives, which is that the
+ * round's tokens and itself are all accepted, falls below what its price asks for. It is asked before a
+ * draft step, when only the tokens drawn are known, and after the step, before the draw from the q that
+ * it gave. Neither drops a token.
+ */
+export interface SurvivalGate {
+  /** Of a token that has just been drawn. */
+  newest: Estimate;
+  /** Of the same token once the draft has read it. Default: `newest`. */
+  older?: Estimate;
+  /** Of a token that is not drawn yet, by the q that it would be drawn from. */
+  before: Estimate;
+  /** Of the token after the newest, whose q is not there yet, by what is known of the newest. */
+  next: Estimate;
+  /**
+   * By k, the tokens drawn in the round: the survival below which no further draft step is taken. Not asked
+   * before the first step: that is what `length: 0` is for.
+   */
+  step: readonly number[];
+  /** By k: the survival below which no further token is drawn. As many as `step`; beyond their ends 0. */
+  draw: readonly number[];
+}
+
 /** When a round stops drafting, as plain data: decided here before the round, obeyed natively in it. */
 export interface StopRule {
   /** Drafted tokens at most, K; 0 is plain decoding. */
   length: number;
   gate?: Gate;
+  survival?: SurvivalGate;
 }
 
 /**
@@ -65,6 +94,8 @@ export interface RoundInfo {
   generated: number;
   drafted: number;
   accepted: number;
+  /** Passes of the draft model: one more than `drafted` where a gate stopped before a draw. */
+  draftSteps: number;
   /** Why it stopped drafting. */
   stopReason: StopReason;
   draftMicros: number;

@@ -120,6 +120,7 @@ export function byPolicy(policy: Policy, prices: Prices, maxDraft: number): Walk
           generated: round.generated,
           drafted: round.drafted,
           accepted: round.accepted,
+          draftSteps: round.steps,
           stopReason: round.stopReason,
           draftMicros: round.draftMicros,
           verifyMicros: round.verifyMicros,

@@ -38,6 +38,7 @@ StopReason Session::draft(const RoundOptions& options) {
 StopReason Session::extendDraft(const RoundOptions& options) {
     const int room = draftRoom(options);
     const auto& gate = options.rule.gate;
+    const auto& survival = options.rule.survival;
     for (;;) {
         if (drafted() > 0 && target_.model().vocabulary().endsGeneration(tokens_.back())) {
             return StopReason::end;
@@ -48,7 +49,10 @@ StopReason Session::extendDraft(const RoundOptions& options) {
         if (drafted() >= room) {
             return StopReason::room;
         }
-        if (gate && gate->when == Gate::When::afterDraw && drafted() > 0 && survival_ < gate->threshold) {
+        if (gate && gate->when == Gate::When::afterDraw && drafted() > 0 && product_ < gate->threshold) {
+            return StopReason::gate;
+        }
+        if (survival && drafted() > 0 && !survival_.paysStep(*survival, drafted())) {
             return StopReason::gate;
         }
         // One row when the draft is up to date; more after a full acceptance or plain rounds; none when
@@ -57,10 +61,16 @@ StopReason Session::extendDraft(const RoundOptions& options) {
         readAll(options);
         Distribution q = distribution(*draft_, 0, firstTokens(length), draftSettings_);
         DraftedToken drawn{};
-        if (gate || options.details) {
+        if (gate || survival || options.details) {
             const Distribution seen =
                 settings_.temperature == 0 ? distribution(*draft_, 0, firstTokens(length), view_) : q;
             drawn.shape = shapeOf(seen);
+            if (survival && drafted() > 0) {
+                survival_.read(*survival, details_.back().shape, std::log(details_.back().q));
+            }
+            if (survival && !survival_.paysDraw(*survival, drafted(), drawn.shape)) {
+                return StopReason::gate;
+            }
             if (gate && gate->when == Gate::When::beforeDraw && gateStops(*gate, drawn.shape, 0)) {
                 return StopReason::gate;
             }
@@ -68,6 +78,9 @@ StopReason Session::extendDraft(const RoundOptions& options) {
             drawn.q = seen.probability(drawn.token);
             if (gate && gate->when == Gate::When::afterDraw) {
                 gateStops(*gate, drawn.shape, std::log(drawn.q)); // for the next turn
+            }
+            if (survival) {
+                survival_.drawn(*survival, drawn.shape, std::log(drawn.q));
             }
             details_.push_back(drawn);
         } else {
@@ -84,6 +97,7 @@ void Session::readAll(const RoundOptions& options) {
         return;
     }
     draft_->decode(std::span<const Token>(tokens_).subspan(draft_->past()), 1);
+    draftSteps_ += 1;
     if (options.states) {
         keepState(0, states_);
     }
@@ -92,10 +106,10 @@ void Session::readAll(const RoundOptions& options) {
 // Updates the estimate that the gate compares, and compares it.
 bool Session::gateStops(const Gate& gate, const Shape& shape, double logProbability) {
     const double estimate = gate.estimate.of(shape, logProbability);
-    const double compared = gate.product ? survival_ * estimate : estimate;
+    const double compared = gate.product ? product_ * estimate : estimate;
     const bool stops = compared < gate.threshold;
     if (!stops || gate.when == Gate::When::afterDraw) { // a token that is not drawn does not count
-        survival_ = compared;
+        product_ = compared;
     }
     return stops;
 }

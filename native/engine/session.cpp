@@ -99,7 +99,9 @@ void Session::restart() {
     q_.clear();
     details_.clear();
     states_.clear();
-    survival_ = 1;
+    product_ = 1;
+    survival_ = {};
+    draftSteps_ = 0;
     draftMicros_ = 0;
     stopReason_ = StopReason::none;
 }

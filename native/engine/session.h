@@ -4,6 +4,7 @@
 #include "random.h"
 #include "sampling.h"
 #include "stop-rule.h"
+#include "survival.h"
 #include "verifier.h"
 
 #include <atomic>
@@ -46,6 +47,7 @@ struct Round {
     std::vector<Token> tokens; // what the round adds: the accepted tokens, then the target's own
     int drafted = 0;
     int accepted = 0;
+    int draftSteps = 0; // passes of the draft; one more than drafted where a gate stopped before a draw
     bool ended = false; // the last token ends the generation
     StopReason stopReason = StopReason::none;
     std::vector<DraftedToken> draft;      // all that was drafted, if asked for
@@ -185,8 +187,10 @@ private:
     std::vector<Distribution> q_;       // one for each drafted token
     std::vector<DraftedToken> details_; // the same, if a gate or the caller looks at them
     States states_;                     // the same, if the caller asks for them
-    double survival_ = 1;               // product of the gate's estimates of the drafted tokens
-    double draftMicros_ = 0;            // of the pending draft
+    double product_ = 1;                // of the gate's estimates of the drafted tokens
+    Survival survival_;                 // what the survival gate believes of them
+    int draftSteps_ = 0;                // of the pending draft, as the next
+    double draftMicros_ = 0;
     StopReason stopReason_ = StopReason::none;
     int promptLength_ = 0;
 };

@@ -7,6 +7,12 @@
 
 namespace specdecpp {
 
+namespace {
+
+constexpr double smallestSecond = 1e-6; // of a difference of two numbers, which traces have in single precision
+
+} // namespace
+
 Shape shapeOf(const Distribution& q) {
     double first = 0;
     double second = 0;
@@ -33,8 +39,14 @@ double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
         sum += rootEntropy * std::sqrt(shape.entropy);
     }
     sum += margin * shape.margin;
+    if (logRatio != 0) {
+        sum += logRatio * std::log(shape.mode / std::max(shape.mode - shape.margin, smallestSecond));
+    }
     if (logProbability != 0) {
         sum += logProbability * boundedLog(logProbabilityOfToken);
+    }
+    if (logOthers != 0) {
+        sum -= logOthers * std::log(std::max(-std::expm1(logProbabilityOfToken), smallestProbability));
     }
     switch (link) {
     case Link::logistic:

@@ -44,7 +44,7 @@ void checkMatrix(const SamplingSettings& settings, uint64_t seed, size_t rulesBy
 TEST_SUITE("lossless rules") {
 
     TEST_CASE("every verifier draws from the target under every kind of rule at temperature 1") {
-        checkMatrix(plainSampling(1), 200000, 5);
+        checkMatrix(plainSampling(1), 200000, 6);
     }
 
     TEST_CASE("verifiers draw from the target under rules at temperature 0.7") {

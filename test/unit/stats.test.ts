@@ -5,6 +5,7 @@ const round: RoundInfo = {
   generated: 0,
   drafted: 4,
   accepted: 0,
+  draftSteps: 4,
   stopReason: "length",
   draftMicros: 1000,
   verifyMicros: 5000,

@@ -16,6 +16,8 @@ specdecpp::Gate confidenceGate(double threshold);
 specdecpp::Gate cumulativeGate(double threshold);
 specdecpp::Gate entropyGate(double threshold);
 specdecpp::Gate logisticGate(double bias, double slope, double threshold);
+// Estimates that fit the demo pair roughly, and thresholds that rise and fall by k.
+specdecpp::SurvivalGate survivalGate();
 
 NamedRule fixedRule(int length);
 NamedRule gatedRule(std::string name, const specdecpp::Gate& gate, int length = 12);

@@ -13,6 +13,7 @@ function round(accepted: number, drafted: number, more: Partial<RoundInfo> = {})
     generated: accepted + 1,
     drafted,
     accepted,
+    draftSteps: drafted,
     stopReason: "length",
     draftMicros: 100 * drafted,
     verifyMicros: 1000,
