@@ -12,6 +12,7 @@ namespace specdecpp {
 namespace {
 
 constexpr int maxWidth = 65536;
+constexpr size_t maxWeights = size_t{1} << 30U;
 constexpr int maxHidden = 4096;
 constexpr size_t maxColumns = 256;
 
@@ -28,6 +29,8 @@ void HeadShape::check() const {
            "is " + std::to_string(width));
     expect(depth >= 0 && depth <= maxHeadDepth, "depth must be 0 to " + std::to_string(maxHeadDepth),
            "is " + std::to_string(depth));
+    expect(static_cast<size_t>(width) * static_cast<size_t>(width) * static_cast<size_t>(blocks()) <= maxWeights,
+           "blocks must have at most " + std::to_string(maxWeights) + " weights", "they have more");
     if (kind == HeadKind::paper) {
         expect(hidden == 0 && columns.empty() && masks.empty(), "kind \"paper\" reads states alone",
                "there are scalars or a hidden layer");
