@@ -61,7 +61,16 @@ export async function trainHead(given: TrainHeadOptions): Promise<TrainHeadResul
   const { kind, seed, traces } = options;
   const headers = await readHeaders(traces, kind);
   const examples = await loadExamples(traces, { kind, seed, signal: given.signal });
-  return new Training(options, given, headers, examples).run();
+  return trainOn(examples, headers, given);
+}
+
+/** The same with examples in memory, which may have other columns than traces give. @internal */
+export function trainOn(
+  examples: HeadExamples,
+  headers: readonly TraceHeader[],
+  given: TrainHeadOptions,
+): Promise<TrainHeadResult> {
+  return new Training(resolveTraining(given), given, headers, examples).run();
 }
 
 class Training {

@@ -1,4 +1,5 @@
 import type { Prices } from "../cost/prices";
+import type { HeadKind } from "../head/examples";
 import type { StopReason } from "../native/binding";
 
 /**
@@ -19,6 +20,12 @@ export interface Estimate {
   logProbability?: number;
   /** Weight of -ln(1 - q(token)): how little q leaves to other tokens. */
   logOthers?: number;
+  /**
+   * Weight of the logit that a head gives of the token that is asked about, where there is a head with such
+   * an output: of one that is not drawn yet, of one just drawn, of one that the draft has read. For `next`,
+   * whose token has no logit yet, that of the newest.
+   */
+  head?: number;
   /** "logistic": 1 / (1 + exp(-sum)); "exponential": exp(sum). Default "identity": the sum itself. */
   link?: "identity" | "logistic" | "exponential";
 }
@@ -147,5 +154,8 @@ export interface PolicyKind {
     whole?: boolean;
     default?: number;
   };
-  create(parameter: number, maxDraft: number): Policy;
+  /** Whether it is of use only with a head. */
+  readonly needsHead?: boolean;
+  /** head: the kind of the head that there is, if any. */
+  create(parameter: number, maxDraft: number, head?: HeadKind): Policy;
 }

@@ -1,6 +1,7 @@
 import type { Prices } from "../cost/prices";
 import { SpecdecError } from "../errors";
 import { AcceptanceHead } from "../head/acceptance-head";
+import type { HeadKind } from "../head/examples";
 import { policyKinds } from "../policy/policies";
 import type { TraceHeader, TraceRecord } from "../trace/format";
 import { readTraceHeader } from "../trace/reader";
@@ -99,9 +100,12 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     );
   }
   const known = await knownCosts(costs);
-  const { header, replies } = await withHead(options, (head) => loadReplies(trace, limit, head));
-  checkReplies(replies);
-  return replayReplies(header, replies, await pricesFor(known, header, replies), options);
+  return withHead(options, async (head) => {
+    const { header, replies } = await loadReplies(trace, limit, head);
+    checkReplies(replies);
+    const prices = await pricesFor(known, header, replies);
+    return replayReplies(header, replies, prices, options, head?.info.kind);
+  });
 }
 
 /** Gives work the head that was asked for, if any, after a check that it is one for the trace's pair. */
@@ -151,10 +155,11 @@ function replayReplies(
   replies: readonly Reply[],
   prices: Prices,
   choices: ReplayChoices,
+  headKind?: HeadKind,
 ): ReplayResult {
   const maxDraft = longestDraft(header, choices.maxDraft);
-  const rules = (choices.rules ?? []).map((rule) => complete(rule, maxDraft));
-  const swept = sweptKinds(choices, maxDraft);
+  const rules = (choices.rules ?? []).map((rule) => complete(rule, maxDraft, headKind));
+  const swept = sweptKinds(choices, maxDraft, headKind);
 
   const draws = drawResamples(replies.length);
   const generated = resampledSums(
@@ -165,7 +170,7 @@ function replayReplies(
   const sumsOf = (rule: string): Sums => {
     let sums = known.get(rule);
     if (sums === undefined) {
-      const walker = byPolicy(policyOf(rule, maxDraft), prices, maxDraft);
+      const walker = byPolicy(policyOf(rule, maxDraft, headKind), prices, maxDraft);
       sums = sumUp(walk(replies, walker, prices, maxDraft), generated, draws);
       known.set(rule, sums);
     }
@@ -238,23 +243,29 @@ function longestDraft(header: TraceHeader, given: number | undefined): number {
 }
 
 /** The rule with its parameter, its default if none is given. */
-function complete(rule: string, maxDraft: number): string {
-  const kind = kindOf(rule, maxDraft);
+function complete(rule: string, maxDraft: number, headKind: HeadKind | undefined): string {
+  const kind = kindOf(rule, maxDraft, headKind);
   const name = rule === kind.name ? (defaultOf(kind, maxDraft) ?? rule) : rule;
-  policyOf(name, maxDraft); // throws where a parameter is missing
+  policyOf(name, maxDraft, headKind); // throws where a parameter is missing
   return name;
 }
 
 function sweptKinds(
   { rules, sweeps }: ReplayChoices,
   maxDraft: number,
+  headKind: HeadKind | undefined,
 ): (typeof policyKinds)[number][] {
   if (sweeps === undefined) {
-    return rules === undefined ? policyKinds.filter(({ name }) => name !== plainName) : [];
+    const usable = policyKinds.filter(({ needsHead }) => !needsHead || headKind !== undefined);
+    return rules === undefined ? usable.filter(({ name }) => name !== plainName) : [];
   }
   return sweeps.map((name) => {
-    const kind = kindOf(name, maxDraft);
-    if (kind.name === name) return kind;
+    const kind = kindOf(name, maxDraft, headKind);
+    if (kind.name === name) {
+      const standard = defaultOf(kind, maxDraft);
+      if (standard !== undefined) policyOf(standard, maxDraft, headKind); // throws without a head it needs
+      return kind;
+    }
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
       `A sweep tries all parameters of a rule, so it is named without one: "${kind.name}", but is "${name}".`,
