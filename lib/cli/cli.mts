@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
+import { benchCommand } from "./commands/bench.mjs";
 import { buildCommand } from "./commands/build.mjs";
 import { calibrateCommand } from "./commands/calibrate.mjs";
 import { deepenCommand } from "./commands/deepen.mjs";
@@ -29,6 +30,7 @@ const parser = yargs(hideBin(process.argv))
   .command(quantizeCommand)
   .command(deepenCommand)
   .command(calibrateCommand)
+  .command(benchCommand)
   .command(replayCommand)
   .command(traceCommand)
   .command(trainCommand)
