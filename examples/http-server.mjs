@@ -20,7 +20,11 @@ async function generate(request, response) {
     const { prompt, ...options } = JSON.parse(await text(request));
     const chunks = engine.stream(prompt, { ...options, signal: gone.signal });
     let next = await chunks.next(); // fails on bad options, before anything has been sent
-    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    response.writeHead(200, {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      connection: "close",
+    });
     while (!next.done) {
       await send(response, "text", { text: next.value.text });
       next = await chunks.next();
