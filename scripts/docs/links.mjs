@@ -12,8 +12,17 @@ const anchorOf = (heading) =>
 
 const withoutCode = (markdown) => markdown.replaceAll(/^ *```[\s\S]*?^ *```$/gm, "");
 
-const anchorsOf = (markdown) =>
-  Array.from(withoutCode(markdown).matchAll(/^#+ (.*)$/gm), ([, heading]) => anchorOf(heading));
+/** Headings of the same text are numbered from the second on. */
+function anchorsOf(markdown) {
+  const counts = new Map();
+  const headings = Array.from(withoutCode(markdown).matchAll(/^#+ (.*)$/gm), ([, heading]) => {
+    const anchor = anchorOf(heading);
+    const count = counts.get(anchor) ?? 0;
+    counts.set(anchor, count + 1);
+    return count === 0 ? anchor : `${anchor}-${count}`;
+  });
+  return [...headings, ...Array.from(markdown.matchAll(/<a id="([^"]+)">/g), ([, id]) => id)];
+}
 
 /**
  * The links and images of a Markdown file that lead nowhere. Addresses on the network are not asked.
