@@ -53,7 +53,7 @@ export { replay, type ReplayOptions, type ReplayResult, type SweepReport } from 
 export type { RuleReport } from "./replay/report";
 export type { GenerationStats } from "./stats";
 export type { OutputToken, TokenOrigin } from "./text-assembler";
-export type { TraceHeader, TraceMode, TraceRecord } from "./trace/format";
+export type { TraceArray, TraceHeader, TraceMode, TraceRecord } from "./trace/format";
 export type { TraceOptions, TracePlan, TraceProgress } from "./trace/options";
 export { readTrace, readTraceHeader, type ReadTraceOptions } from "./trace/reader";
 export { trace, type TraceResult } from "./trace/trace";

@@ -112,7 +112,13 @@ export interface SamplingOptions {
 }
 
 /** All verifiers; a new one is a name here and a function in native/engine. */
-export const verifierNames = ["greedy", "rejection", "block", "coupled", "match"] as const;
+export const verifierNames = [
+  "greedy",
+  "rejection",
+  "block",
+  "coupled",
+  "match",
+] as const satisfies readonly VerifierName[];
 
 /**
  * How drafted tokens are verified. All are lossless: the text has the target's distribution.
@@ -126,7 +132,7 @@ export const verifierNames = ["greedy", "rejection", "block", "coupled", "match"
  *   probable token. It promises no text for a seed: rounding parts it from plain decoding's, mostly
  *   early.
  */
-export type VerifierName = (typeof verifierNames)[number];
+export type VerifierName = "greedy" | "rejection" | "block" | "coupled" | "match";
 
 export interface GenerateOptions extends SamplingOptions {
   /** Tokens to generate at most, 1 or more. Default: as many as the context holds. */
