@@ -394,7 +394,7 @@ export const samplingKeys = [
   "seed",
 ] satisfies (keyof SamplingOptions)[];
 
-const generateKeys = [
+export const generateKeys = [
   ...samplingKeys,
   "maxTokens",
   "stop",
