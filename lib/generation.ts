@@ -38,6 +38,14 @@ export interface GenerationResult {
   stats: GenerationStats;
 }
 
+/** What a stream returns at its end. */
+export async function resultOf<T>(chunks: AsyncGenerator<unknown, T, undefined>): Promise<T> {
+  for (;;) {
+    const next = await chunks.next();
+    if (next.done) return next.value;
+  }
+}
+
 /** Tokens of the prompt evaluated in one native call, so that an abort need not wait for all of it. */
 const prefillChunk = 512;
 
@@ -60,6 +68,7 @@ export class Generation {
     private readonly costs: CostModel,
     private readonly options: ResolvedGeneration,
     private readonly signal: AbortSignal,
+    private readonly dropsSpace: boolean,
   ) {}
 
   /** Yields text as soon as it is certain. Errors carry what there was as `partial`. */
@@ -90,7 +99,7 @@ export class Generation {
 
   async *#loop(): AsyncGenerator<GenerationChunk, void, undefined> {
     await this.#prefill();
-    const assembler = new TextAssembler(this.options.stop);
+    const assembler = new TextAssembler(this.options.stop, this.dropsSpace);
     while (this.#finishReason === undefined) {
       const start = performance.now();
       const rule = this.#nextRule();

@@ -1,3 +1,6 @@
+export { ChatSession, type ChatResult } from "./chat/chat-session";
+export type { ChatInput, ChatMessage } from "./chat/messages";
+export type { AnswerOptions, ChatOptions, ChatSessionOptions } from "./chat/options";
 export { calibrate, type CalibrationResult } from "./cost/calibrate";
 export type { Calibration } from "./cost/calibration-cache";
 export type { LengthCosts, Timing } from "./cost/cost-table";

@@ -408,7 +408,7 @@ export const samplingKeys = [
   "seed",
 ] satisfies (keyof SamplingOptions)[];
 
-const generateKeys = [
+export const generateKeys = [
   ...samplingKeys,
   "maxTokens",
   "stop",

@@ -9,7 +9,7 @@ import { Model } from "../model";
 import type { NativeHeadShape } from "../native/binding";
 import { call, callAsync } from "../native/call";
 import { loadAddon } from "../native/load";
-import { resolveModel } from "../options";
+import { resolveModelOptions } from "../options";
 import { modelFingerprint, vocabularyFingerprint } from "../trace/fingerprint";
 import { headKeys, pairMetadata } from "./head-metadata";
 import type { HeadType } from "./options";
@@ -51,7 +51,7 @@ export async function importHead(given: ImportHeadOptions): Promise<ImportHeadRe
   const type = oneOf("type", options.type, "f16", ["f32", "f16", "q8_0"]);
   const { shape, parameters } = headOf(file, await readSafetensors(file));
   const draft = await Model.load(
-    resolveModel("draft", { path: options.draft, gpuLayers: 0 }),
+    resolveModelOptions("draft", { path: options.draft, gpuLayers: 0 }),
     undefined,
     undefined,
   );
