@@ -1,6 +1,6 @@
 // What all pictures have in common.
 
-import { parse, type Spec, type Title, View } from "vega";
+import type { Spec, Title } from "vega";
 import { withDarkScheme } from "./dark-scheme.mjs";
 
 export const text = "#1f2328";
@@ -47,7 +47,8 @@ export const titleStyle = {
   offset: 12,
 } as const satisfies Partial<Title>;
 
-/** As an SVG document, light or dark as whoever shows it prefers. */
+/** As an SVG document, light or dark as whoever shows it prefers. Loads vega, which takes a while, only now. */
 export async function render(spec: Spec): Promise<string> {
+  const { parse, View } = await import("vega");
   return withDarkScheme(await new View(parse(spec), { renderer: "none" }).toSVG());
 }
