@@ -21,6 +21,7 @@ export type {
 export type {
   DraftedToken,
   Estimate,
+  Expectation,
   Gate,
   Policy,
   RoundContext,

@@ -4,6 +4,8 @@ import type { TraceHeader, TraceRecord } from "../trace/format";
 /** A prompt's walk as replay reads it. */
 export interface Reply {
   promptTokens: number;
+  /** Whether it was written at temperature 0. */
+  greedy: boolean;
   /** n, tokens of the reply. */
   length: number;
   /** [n] tokens drafted from each start. */
@@ -26,10 +28,13 @@ export interface Reply {
 }
 
 /** The limits that a trace was written under. */
-export type TraceLimits = Pick<TraceHeader, "maxDraft" | "maxTokens">;
+export type TraceLimits = Pick<TraceHeader, "maxDraft" | "maxTokens" | "sampling">;
 
 /** Throws ERR_TRACE_BROKEN for a record that is not a walk: accepted tokens have to be the reply's. */
-export function toReply(record: TraceRecord, { maxDraft, maxTokens }: TraceLimits): Reply {
+export function toReply(
+  record: TraceRecord,
+  { maxDraft, maxTokens, sampling }: TraceLimits,
+): Reply {
   const { drafted, replyTokens, token } = record;
   const length = replyTokens.length;
   const firstRow = new Uint32Array(length);
@@ -58,6 +63,7 @@ export function toReply(record: TraceRecord, { maxDraft, maxTokens }: TraceLimit
   }
   return {
     promptTokens: record.promptTokens,
+    greedy: sampling.temperature === 0,
     length,
     drafted,
     accepted,
