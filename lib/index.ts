@@ -44,6 +44,7 @@ export type {
 export type {
   DraftedToken,
   Estimate,
+  Expectation,
   Gate,
   Policy,
   RoundContext,
