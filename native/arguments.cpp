@@ -66,6 +66,11 @@ template <> struct ArrayKind<float> {
     static constexpr const char* name = "a Float32Array";
 };
 
+template <> struct ArrayKind<double> {
+    static constexpr napi_typedarray_type type = napi_float64_array;
+    static constexpr const char* name = "a Float64Array";
+};
+
 template <typename T> std::span<const T> toSpan(const Napi::Value& value, const std::string& name) {
     if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != ArrayKind<T>::type) {
         expected(value.Env(), ArrayKind<T>::name, name);
@@ -95,20 +100,9 @@ bool boolArgument(const Napi::CallbackInfo& info, size_t index) {
     return toBool(info[index], ordinal(index));
 }
 
-std::vector<double> numbersArgument(const Napi::CallbackInfo& info, size_t index) {
-    if (!info[index].IsTypedArray() || info[index].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
-        expected(info.Env(), "a Float64Array", ordinal(index));
-    }
-    const auto array = info[index].As<Napi::Float64Array>();
-    return {array.Data(), array.Data() + array.ElementLength()};
-}
-
 std::vector<Token> tokensArgument(const Napi::CallbackInfo& info, size_t index) {
-    if (!info[index].IsTypedArray() || info[index].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
-        expected(info.Env(), "an Int32Array of tokens", ordinal(index));
-    }
-    const auto array = info[index].As<Napi::Int32Array>();
-    return {array.Data(), array.Data() + array.ElementLength()};
+    const std::span<const int32_t> tokens = arrayArgument<int32_t>(info, index);
+    return {tokens.begin(), tokens.end()};
 }
 
 Napi::Object objectProperty(const Napi::Object& object, const char* name) {
@@ -172,6 +166,7 @@ template <typename T> std::span<const T> arrayProperty(const Napi::Object& objec
 
 template std::span<const uint8_t> arrayArgument(const Napi::CallbackInfo& info, size_t index);
 template std::span<const int32_t> arrayArgument(const Napi::CallbackInfo& info, size_t index);
+template std::span<const double> arrayArgument(const Napi::CallbackInfo& info, size_t index);
 template std::span<const float> arrayArgument(const Napi::CallbackInfo& info, size_t index);
 template std::span<const uint8_t> arrayProperty(const Napi::Object& object, const char* name);
 template std::span<const uint16_t> arrayProperty(const Napi::Object& object, const char* name);

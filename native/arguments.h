@@ -18,8 +18,7 @@ Napi::Object objectArgument(const Napi::CallbackInfo& info, size_t index);
 int intArgument(const Napi::CallbackInfo& info, size_t index);
 std::string stringArgument(const Napi::CallbackInfo& info, size_t index);
 bool boolArgument(const Napi::CallbackInfo& info, size_t index);
-std::vector<Token> tokensArgument(const Napi::CallbackInfo& info, size_t index);   // an Int32Array
-std::vector<double> numbersArgument(const Napi::CallbackInfo& info, size_t index); // a Float64Array
+std::vector<Token> tokensArgument(const Napi::CallbackInfo& info, size_t index); // an Int32Array
 
 Napi::Object objectProperty(const Napi::Object& object, const char* name);
 double numberProperty(const Napi::Object& object, const char* name); // finite or infinite, not NaN
@@ -30,7 +29,7 @@ std::vector<std::string> stringsProperty(const Napi::Object& object, const char*
 // An array of [token, bias].
 std::vector<std::pair<Token, float>> biasProperty(const Napi::Object& object, const char* name);
 
-// A view of a typed array, valid until JavaScript runs again. T: uint8_t, uint16_t, int32_t, float.
+// A view of a typed array, valid until JavaScript runs again. T: uint8_t, uint16_t, int32_t, float, double.
 template <typename T> std::span<const T> arrayArgument(const Napi::CallbackInfo& info, size_t index);
 template <typename T> std::span<const T> arrayProperty(const Napi::Object& object, const char* name);
 

@@ -76,7 +76,7 @@ Gate gateProperty(const Napi::Object& object) {
 SurvivalGate survivalArgument(const Napi::CallbackInfo& info, size_t index) {
     constexpr size_t weights = 8;
     constexpr size_t thresholdsAt = 4 * weights;
-    const std::vector<double> row = numbersArgument(info, index);
+    const std::span<const double> row = arrayArgument<double>(info, index);
     if (row.size() < thresholdsAt || (row.size() - thresholdsAt) % 2 != 0) {
         throw makeError(info.Env(), "ERR_INVALID_ARGUMENT", "The native call knows no survival gate of that size.");
     }
