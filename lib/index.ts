@@ -38,6 +38,7 @@ export type {
 export type {
   DraftedToken,
   Estimate,
+  Expectation,
   Gate,
   Policy,
   RoundContext,

@@ -10,6 +10,7 @@ import { logistic } from "./logistic";
 import { plain } from "./plain";
 import type { Policy, PolicyKind } from "./policy";
 import { schedule } from "./schedule";
+import { throughput } from "./throughput";
 
 /** All rules that have a name. A new one is a file beside these and a line here. */
 export const policyKinds: readonly PolicyKind[] = [
@@ -22,6 +23,7 @@ export const policyKinds: readonly PolicyKind[] = [
   logistic,
   expected,
   head,
+  throughput,
 ];
 
 /** The default of `maxDraftTokens`: how long a draft can get at all. */

@@ -117,6 +117,22 @@ export interface RoundInfo {
 export interface RoundContext {
   /** What its draft steps and its verification are expected to cost, by what rounds took until now. */
   prices: Prices;
+  /** Drafted tokens that there is room for at most: maxTokens and the target's context bound them. */
+  room: number;
+  /** Whether the temperature is 0: acceptance is then no matter of chance. */
+  greedy: boolean;
+  /** What the draft needs for reading what was generated without it, before its first step. */
+  catchUpMicros: number;
+}
+
+/** What a policy had expected of a round. */
+export interface Expectation {
+  /** How many drafted tokens would be accepted. */
+  accepted: number;
+  /** The throughput that it took itself to have, by which it weighed tokens against time. */
+  tokensPerSecond: number;
+  /** The prices that it went by. */
+  prices: Prices;
 }
 
 /**
@@ -130,6 +146,8 @@ export interface Policy {
   /** The rule of the next round. */
   next(context: RoundContext): StopRule;
   observe?(round: RoundInfo): void;
+  /** What it had expected of the round that it last observed, for the statistics. */
+  readonly expectation?: Expectation | undefined;
   /**
    * Asked after every drafted token, in JavaScript: whether to draft another, within the rule. A round
    * then costs a native call for each token, 20 to 80 µs.

@@ -5,6 +5,8 @@ import type { HeadScores } from "./head-scores";
 /** A prompt's walk as replay reads it. */
 export interface Reply {
   promptTokens: number;
+  /** Whether it was written at temperature 0. */
+  greedy: boolean;
   /** n, tokens of the reply. */
   length: number;
   /** [n] tokens drafted from each start. */
@@ -29,12 +31,12 @@ export interface Reply {
 }
 
 /** The limits that a trace was written under. */
-export type TraceLimits = Pick<TraceHeader, "maxDraft" | "maxTokens">;
+export type TraceLimits = Pick<TraceHeader, "maxDraft" | "maxTokens" | "sampling">;
 
 /** Throws ERR_TRACE_BROKEN for a record that is not a walk: accepted tokens have to be the reply's. */
 export function toReply(
   record: TraceRecord,
-  { maxDraft, maxTokens }: TraceLimits,
+  { maxDraft, maxTokens, sampling }: TraceLimits,
   head?: HeadScores,
 ): Reply {
   const { drafted, replyTokens, token } = record;
@@ -65,6 +67,7 @@ export function toReply(
   }
   return {
     promptTokens: record.promptTokens,
+    greedy: sampling.temperature === 0,
     length,
     drafted,
     accepted,
