@@ -14,7 +14,9 @@ import {
   type TrainHeadOptions,
   type TrainingPlan,
 } from "../../lib";
-import { loadExamples } from "../../lib/head/examples";
+import { judgedBy, scored } from "../../lib/head/evaluation";
+import { gather, loadExamples } from "../../lib/head/examples";
+import { splitPrompts } from "../../lib/head/split";
 import { scoresOf } from "../../lib/replay/head-scores";
 import { demoDraft, demoTarget, gsm8k, threads } from "../support/demo";
 import { rejection } from "../support/expect-error";
@@ -30,7 +32,7 @@ beforeAll(async () => {
   writeFileSync(
     prompts,
     gsm8k
-      .slice(0, 12)
+      .slice(0, 30)
       .map((prompt) => `${JSON.stringify({ prompt })}\n`)
       .join(""),
   );
@@ -39,7 +41,7 @@ beforeAll(async () => {
     draft: { path: demoDraft, threads },
     ...{ prompts, maxTokens: 40, maxDraftTokens: 8, seed: 3 },
   };
-  ({ out: walks } = await trace({ ...pair, temperature: 1, out: inFolder("walks") }));
+  ({ out: walks } = await trace({ ...pair, temperature: 0, out: inFolder("walks") }));
   await trace({ ...pair, mode: "paper", limit: 4, temperature: 1, out: inFolder("paper") });
   const widened = { ...pair, limit: 2, temperature: 1, out: inFolder("other") };
   await trace({ ...widened, draft: { path: demoTarget, threads } });
@@ -52,7 +54,7 @@ afterAll(() => {
 const training = (more: Partial<TrainHeadOptions> = {}): TrainHeadOptions => ({
   trace: walks,
   out: inFolder("head.gguf"),
-  ...{ epochs: 4, hidden: 16, batchSize: 64, threads, seed: 1 },
+  ...{ epochs: 4, hidden: 16, batchSize: 64, learningRate: 0.003, threads, seed: 1 },
   ...more,
 });
 
@@ -100,7 +102,7 @@ test("a trained head predicts held-out prompts better than their mean acceptance
   const result = await trainHead(
     training({ onStart: (given) => (plan = given), onEpoch: (epoch) => epochs.push(epoch) }),
   );
-  expect(plan).toMatchObject({ prompts: { train: 10, stop: 1, test: 1 }, done: 0 });
+  expect(plan).toMatchObject({ prompts: { train: 24, stop: 3, test: 3 }, done: 0 });
   expect(result.epochs).toEqual(epochs);
   for (const output of ["older", "before", "newest"] as const) {
     const constant = plan!.predictors[output]!.find(({ name }) => name === "mean acceptance")!;
@@ -111,9 +113,25 @@ test("a trained head predicts held-out prompts better than their mean acceptance
   expect(head.info).toMatchObject({
     ...{ kind: "full", width: 128, depth: 1, hidden: 16, type: "f16", calibrated: true },
     draft: { file: "draft.gguf" },
-    training: { epochs: 4, seed: 1, traces: [{ mode: "walk", temperature: 1, prompts: 12 }] },
+    training: { epochs: 4, seed: 1, traces: [{ mode: "walk", temperature: 0, prompts: 30 }] },
     scores: { newest: { brier: result.outputs.newest!.head.brier } },
   });
+});
+
+test("a head file scores as its training reports", async () => {
+  const { out, outputs } = await trainHead(training({ out: inFolder("f32.gguf"), type: "f32" }));
+  const examples = await loadExamples([walks], { kind: "full", seed: 1 });
+  const part = splitPrompts(examples.prompt, 1);
+  const indices = Int32Array.from(examples.prompt.keys()).filter(
+    (i) => part.get(examples.prompt[i]!) === "test",
+  );
+  using head = await AcceptanceHead.load(out);
+  const positions = indices.map((i) => examples.position[i]!);
+  const logits = await head.scores(gather(examples, indices, "full"), positions);
+  for (const output of ["older", "before", "newest"] as const) {
+    const judged = judgedBy(output, { kind: "full", examples, indices, logits });
+    expect(scored(judged).metrics().loss).toBeCloseTo(outputs[output]!.head.loss, 5);
+  }
 });
 
 test("aborted and called again, training ends with the bytes of one that was not", async () => {
@@ -168,7 +186,7 @@ test("a head of the paper's kind learns from states alone, of walks and of its o
 test("scores of a trace's rows are those of the drafts that have them", async () => {
   using head = await AcceptanceHead.load(inFolder("head.gguf"));
   for await (const record of readTrace(walks)) {
-    const { older, before, newest } = await scoresOf(head, record, 1);
+    const { older, before, newest } = await scoresOf(head, record, 0);
     let row = 0;
     for (const length of record.drafted) {
       for (let k = 0; k < length; ++k, ++row) {
