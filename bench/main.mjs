@@ -24,8 +24,6 @@ const draft = /** @type {"demo" | "random"} */ (options.draft);
 if (!["demo", "random"].includes(draft))
   throw new Error(`--draft is demo or random, but is ${draft}`);
 
-/** Rules that make use of a head. Without one, "head" cannot run. */
-const withHead = ["throughput", "head"];
 const plain = "none";
 const fixedLengths = Array.from({ length: 12 }, (_, i) => `fixed:${i + 1}`);
 
@@ -39,14 +37,19 @@ function allRules() {
 const quickRules = [plain, "fixed:2", "fixed:4", "expected"];
 const rules = options.rules?.split(",") ?? (options.quick ? quickRules : allRules());
 if (!rules.includes(plain)) rules.unshift(plain);
+/** Rules that cannot do without a head, and those that can. */
+const needsHead = (/** @type {string} */ name) =>
+  policyKinds.find((/** @type {any} */ kind) => kind.name === name)?.needsHead === true;
+const mayUseHead = (/** @type {string} */ name) => name === "throughput" || needsHead(name);
+
 const settings = rules.flatMap((/** @type {string} */ stopRule) => {
   const [name = ""] = stopRule.split(":");
   const without = { name: stopRule, options: { stopRule } };
   const head = options.head;
-  if (!withHead.includes(name)) return [without];
+  if (!mayUseHead(name)) return [without];
   const using =
     head === undefined ? [] : [{ name: `${stopRule} + head`, options: { stopRule, head } }];
-  return [...(name === "head" ? [] : [without]), ...using];
+  return [...(needsHead(name) ? [] : [without]), ...using];
 });
 
 const cells = cellsOf(options).map((cell) => ({ ...cell, draft, cold: options.cold }));

@@ -121,7 +121,8 @@ export async function makeEngine({ target = "deep", draft = "demo", head, thread
   return specdecpp.createEngine({
     target: { path: await targetFile(target), ...withThreads },
     ...(draft && { draft: { path: draftFileOf(draft), ...withThreads } }),
-    ...(head !== undefined && { head }),
+    // The targets here are not the file that a head was trained for, but they are the same model.
+    ...(head !== undefined && { head, forceHead: true }),
   });
 }
 
