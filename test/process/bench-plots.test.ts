@@ -93,7 +93,7 @@ test("rules have a bar each, the best fixed length one, and a line over all leng
   expect(count(lengths, /class="mark-line /g)).toBe(2);
   expect(texts(lengths).filter((one) => one === "plain decoding")).toHaveLength(2);
   expect(texts(lengths).filter((one) => one === "throughput")).toHaveLength(2);
-  expect(texts(picture("costs-1-10.svg")).join()).toContain("T, drafted for by D");
+  expect(picture("costs-1-10.svg")).toContain("T, drafted for by D");
 });
 
 test("of each peer the fastest setting has a bar, over specdecpp's plain decoding", () => {
