@@ -125,9 +125,16 @@ export class Generation {
   #nextRule(): NativeStopRule {
     const { costs } = this;
     const length = this.#length;
+    const { maxDraft, contextSize } = this.limits;
+    const left = Math.min(this.options.maxTokens - this.#tokens.length - 1, contextSize - length);
     const context: RoundContext = {
       get prices() {
         return costs.prices(length);
+      },
+      room: Math.max(0, Math.min(maxDraft, left)),
+      greedy: this.options.sampling.temperature === 0,
+      get catchUpMicros() {
+        return costs.catchUpMicros(length);
       },
     };
     return nextRule(this.policy, this.limits.maxDraft, context);
@@ -172,7 +179,7 @@ export class Generation {
       ...(this.#wantsDetails && { draft: draftedTokens(round.draft) }),
     };
     this.policy.observe?.(info);
-    this.#stats.addRound(info);
+    this.#stats.addRound(info, this.policy.expectation);
     if (this.options.details) this.#rounds.push(info);
     return info;
   }

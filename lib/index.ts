@@ -7,6 +7,23 @@ export type { Prices } from "./cost/prices";
 export { createEngine, devices, Engine, type Prompt } from "./engine";
 export { type ErrorCode, SpecdecError } from "./errors";
 export type { FinishReason, GenerationChunk, GenerationResult } from "./generation";
+export { AcceptanceHead, type HeadInfo } from "./head/acceptance-head";
+export type { HeadKind } from "./head/examples";
+export { importHead, type ImportHeadOptions, type ImportHeadResult } from "./head/import-head";
+export type { HeadMetrics, ReliabilityBin } from "./head/metrics";
+export type { HeadType, TrainHeadOptions } from "./head/options";
+export type { HeadOutput } from "./head/outputs";
+export type {
+  ByOutput,
+  EpochReport,
+  NamedMetrics,
+  OutputReport,
+  SurvivalReport,
+  TrainHeadResult,
+  TrainingPlan,
+  TrainingProgress,
+} from "./head/report";
+export { trainHead } from "./head/train-head";
 export { deepen, quantize, type QuantizationType } from "./model-file";
 export type { Device, StopReason } from "./native/binding";
 export type {
@@ -21,6 +38,7 @@ export type {
 export type {
   DraftedToken,
   Estimate,
+  Expectation,
   Gate,
   Policy,
   RoundContext,

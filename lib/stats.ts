@@ -1,5 +1,5 @@
 import type { StopReason } from "./native/binding";
-import type { RoundInfo } from "./policy/policy";
+import type { Expectation, RoundInfo } from "./policy/policy";
 
 /** What a generation did and what it took. Times in milliseconds. */
 export interface GenerationStats {
@@ -41,6 +41,11 @@ export interface GenerationStats {
   decodeMillis: number;
   /** The rest: TypeScript, and the ways between the threads. A consumer's own time is not counted. */
   overheadMillis: number;
+  /**
+   * What the rule believed, if it is one that predicts: how many drafted tokens would be accepted, over all
+   * rounds; and in the last round its throughput and the prices.
+   */
+  expected?: Expectation;
 }
 
 /** Adds up rounds. */
@@ -53,6 +58,7 @@ export class StatsCollector {
   #verifyMicros = 0;
   #decodeMicros = 0;
   #loopMillis = 0;
+  #expected: Expectation | undefined;
   readonly #byPosition: { drafted: number; accepted: number }[] = [];
   readonly #draftLengths: number[] = [];
   readonly #stopReasons: Record<StopReason, number> = {
@@ -65,7 +71,12 @@ export class StatsCollector {
   promptTokens = 0;
   promptMillis = 0;
 
-  addRound(round: RoundInfo): void {
+  /** expected: what the rule had expected of it. */
+  addRound(round: RoundInfo, expected?: Expectation): void {
+    if (expected) {
+      const accepted = (this.#expected?.accepted ?? 0) + expected.accepted;
+      this.#expected = { ...expected, accepted };
+    }
     this.#generated += round.generated;
     this.#passes += 1;
     this.#drafted += round.drafted;
@@ -115,6 +126,7 @@ export class StatsCollector {
       verifyMillis,
       decodeMillis: this.#decodeMicros / 1000,
       overheadMillis: Math.max(0, this.#loopMillis - draftMillis - verifyMillis),
+      ...(this.#expected && { expected: this.#expected }),
     };
   }
 }

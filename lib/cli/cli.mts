@@ -6,10 +6,12 @@ import { calibrateCommand } from "./commands/calibrate.mjs";
 import { deepenCommand } from "./commands/deepen.mjs";
 import { demoCommand } from "./commands/demo.mjs";
 import { generateCommand } from "./commands/generate.mjs";
+import { importHeadCommand } from "./commands/import-head.mjs";
 import { inspectCommand } from "./commands/inspect.mjs";
 import { quantizeCommand } from "./commands/quantize.mjs";
 import { replayCommand } from "./commands/replay.mjs";
 import { traceCommand } from "./commands/trace.mjs";
+import { trainCommand } from "./commands/train.mjs";
 import { report, rethrow } from "./failure.mjs";
 import { checkValues } from "./options.mjs";
 import { version } from "./package.mjs";
@@ -27,6 +29,8 @@ const parser = yargs(hideBin(process.argv))
   .command(calibrateCommand)
   .command(replayCommand)
   .command(traceCommand)
+  .command(trainCommand)
+  .command(importHeadCommand)
   .command(buildCommand)
   .demandCommand(1, "Give a command.")
   .strict()

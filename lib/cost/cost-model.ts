@@ -5,6 +5,8 @@ import { median } from "./timing";
 
 /** How many of the last rounds of a kind count. Half of them can be out of line without an effect. */
 const memory = 15;
+/** A guess: what a token that is read beside others takes of a step. */
+const readingShare = 0.25;
 /** What a measured price counts for when rounds begin to differ from it: so many rounds that were as measured. */
 const measuredWeight = 5;
 
@@ -19,6 +21,8 @@ const measuredWeight = 5;
 export class CostModel {
   readonly #verify: Window[];
   readonly #draftStep: Window;
+  /** What the draft takes to read a token beside others, as a share of a step. */
+  readonly #reading = new Window(0);
   #rounds = 0;
   /** Tokens that the draft has to read before it draws the next one; in a round after a rejection 1. */
   #unread = 1;
@@ -47,6 +51,12 @@ export class CostModel {
     };
   }
 
+  /** What the draft would take, beside its first step, to read what was generated without it. */
+  catchUpMicros(contextLength: number): number {
+    const step = pricesAt(this.table, contextLength).draftStepMicros;
+    return (this.#unread - 1) * (this.#reading.median ?? readingShare) * step;
+  }
+
   /** contextLength: tokens before the round. */
   observe(round: RoundInfo, contextLength: number): void {
     const { drafted, accepted, draftSteps, stopReason } = round;
@@ -60,6 +70,10 @@ export class CostModel {
     // After plain rounds the draft has much to read, which is no step's price.
     if (draftSteps > 0 && unread <= 2) {
       this.#draftStep.add(round.draftMicros / draftSteps / base.draftStepMicros);
+    } else if (draftSteps > 0) {
+      const steps = draftSteps * base.draftStepMicros * (this.#draftStep.median ?? 1);
+      const reading = Math.max(0, round.draftMicros - steps) / (unread - 1);
+      this.#reading.add(reading / base.draftStepMicros);
     }
     // After a drafted end of generation a row is left out.
     if (stopReason !== "end") {

@@ -20,6 +20,24 @@ export const axis = {
   titlePadding: 8,
 };
 
+/** Of series, in order. */
+export const colours = [
+  "#0969da",
+  "#1a7f37",
+  "#cf222e",
+  "#8250df",
+  "#bc4c00",
+  "#bf3989",
+  "#0a7d91",
+  "#9a6700",
+] as const;
+
+export const legend = {
+  labelColor: text,
+  labelFontSize: 12,
+  symbolStrokeColor: "transparent",
+} as const;
+
 export const titleStyle = {
   anchor: "start",
   color: text,

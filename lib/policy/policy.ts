@@ -1,4 +1,5 @@
 import type { Prices } from "../cost/prices";
+import type { HeadKind } from "../head/examples";
 import type { StopReason } from "../native/binding";
 
 /**
@@ -19,6 +20,12 @@ export interface Estimate {
   logProbability?: number;
   /** Weight of -ln(1 - q(token)): how little q leaves to other tokens. */
   logOthers?: number;
+  /**
+   * Weight of the logit that a head gives of the token that is asked about, where there is a head with such
+   * an output: of one that is not drawn yet, of one just drawn, of one that the draft has read. For `next`,
+   * whose token has no logit yet, that of the newest.
+   */
+  head?: number;
   /** "logistic": 1 / (1 + exp(-sum)); "exponential": exp(sum). Default "identity": the sum itself. */
   link?: "identity" | "logistic" | "exponential";
 }
@@ -110,6 +117,22 @@ export interface RoundInfo {
 export interface RoundContext {
   /** What its draft steps and its verification are expected to cost, by what rounds took until now. */
   prices: Prices;
+  /** Drafted tokens that there is room for at most: maxTokens and the target's context bound them. */
+  room: number;
+  /** Whether the temperature is 0: acceptance is then no matter of chance. */
+  greedy: boolean;
+  /** What the draft needs for reading what was generated without it, before its first step. */
+  catchUpMicros: number;
+}
+
+/** What a policy had expected of a round. */
+export interface Expectation {
+  /** How many drafted tokens would be accepted. */
+  accepted: number;
+  /** The throughput that it took itself to have, by which it weighed tokens against time. */
+  tokensPerSecond: number;
+  /** The prices that it went by. */
+  prices: Prices;
 }
 
 /**
@@ -123,6 +146,8 @@ export interface Policy {
   /** The rule of the next round. */
   next(context: RoundContext): StopRule;
   observe?(round: RoundInfo): void;
+  /** What it had expected of the round that it last observed, for the statistics. */
+  readonly expectation?: Expectation | undefined;
   /**
    * Asked after every drafted token, in JavaScript: whether to draft another, within the rule. A round
    * then costs a native call for each token, 20 to 80 µs.
@@ -147,5 +172,8 @@ export interface PolicyKind {
     whole?: boolean;
     default?: number;
   };
-  create(parameter: number, maxDraft: number): Policy;
+  /** Whether it is of use only with a head. */
+  readonly needsHead?: boolean;
+  /** head: the kind of the head that there is, if any. */
+  create(parameter: number, maxDraft: number, head?: HeadKind): Policy;
 }

@@ -1,6 +1,7 @@
 // The drafting of one round on a trace: native/engine/draft-round.cpp, with rows that are read instead
 // of decoded.
 
+import type { HeadOutput } from "../head/outputs";
 import type { StopReason } from "../native/binding";
 import type { Estimate, StopRule, SurvivalGate } from "../policy/policy";
 import type { Reply } from "./reply";
@@ -58,7 +59,8 @@ export function draft(
     if (belief && k > 0) belief.read(row - 1);
     if (belief && !belief.paysDraw(k, row)) return;
     if (gate !== undefined) {
-      const estimate = estimateOf(gate.estimate, reply, row, gate.when === "after-draw");
+      const asked = gate.when === "after-draw" ? "newest" : "before";
+      const estimate = estimateOf(gate.estimate, reply, row, asked);
       const compared = gate.over === "product" ? product * estimate : estimate;
       if (gate.when === "before-draw" && compared < gate.threshold) return;
       product = compared;
@@ -83,19 +85,19 @@ class Survival {
   }
 
   paysDraw(k: number, row: number): boolean {
-    const before = estimateOf(this.gate.before, this.reply, row, false);
+    const before = estimateOf(this.gate.before, this.reply, row, "before");
     return this.#older * this.#newest * before >= (this.gate.draw[k] ?? 0);
   }
 
   drawn(row: number): void {
     this.#older *= this.#newest;
-    this.#newest = estimateOf(this.gate.newest, this.reply, row, true);
-    this.#next = estimateOf(this.gate.next, this.reply, row, true);
+    this.#newest = estimateOf(this.gate.newest, this.reply, row, "newest");
+    this.#next = estimateOf(this.gate.next, this.reply, row, "newest");
   }
 
   read(row: number): void {
     const { older } = this.gate;
-    if (older) this.#newest = estimateOf(older, this.reply, row, true);
+    if (older) this.#newest = estimateOf(older, this.reply, row, "older");
   }
 }
 
@@ -105,8 +107,14 @@ function reasonAt(reply: Reply, start: number, k: number, wanted: number): StopR
   return k >= wanted ? "length" : "room";
 }
 
-/** Estimate::of in native/engine/stop-rule.cpp. */
-export function estimateOf(estimate: Estimate, reply: Reply, row: number, drawn: boolean): number {
+/** Estimate::of in native/engine/stop-rule.cpp. asked: when the row's token is asked about. */
+export function estimateOf(
+  estimate: Estimate,
+  reply: Reply,
+  row: number,
+  asked: HeadOutput,
+): number {
+  const drawn = asked !== "before";
   let sum = estimate.bias ?? 0;
   if (estimate.logitMode) sum += estimate.logitMode * logit(reply.mode[row] ?? NaN);
   if (estimate.rootEntropy) sum += estimate.rootEntropy * Math.sqrt(reply.entropy[row] ?? NaN);
@@ -123,6 +131,7 @@ export function estimateOf(estimate: Estimate, reply: Reply, row: number, drawn:
   if (drawn && estimate.logOthers) {
     sum -= estimate.logOthers * Math.log(Math.max(-Math.expm1(reply.logq[row] ?? NaN), smallest));
   }
+  if (estimate.head) sum += estimate.head * (reply.head?.[asked][row] ?? NaN);
   switch (estimate.link) {
     case "logistic":
       return 1 / (1 + Math.exp(-sum));

@@ -106,6 +106,23 @@ test("after plain rounds the first draft step reads all their tokens and is no s
   expect(model.prices(100).draftStepMicros).toBeCloseTo(step, 6);
 });
 
+test("what the draft has missed is priced by what reading it took, by a guess before", () => {
+  const model = guess();
+  const missed = (count: number): void => {
+    for (let i = 0; i < count; ++i) model.observe(round(0), 100);
+  };
+  model.observe(round(1), 100); // the draft is up to date but for one token
+  expect(model.catchUpMicros(100)).toBe(0);
+  missed(10);
+  const guessed = model.catchUpMicros(100);
+  expect(guessed).toBeGreaterThan(0);
+  missed(10);
+  expect(model.catchUpMicros(100)).toBeCloseTo(2 * guessed, 6);
+  model.observe(round(2, { draftMicros: 2 * step + 20 * 40 }), 100);
+  missed(5);
+  expect(model.catchUpMicros(100)).toBeCloseTo(5 * 40, 6);
+});
+
 test("a pass that a gate ended before the draw is priced as a pass", () => {
   const model = guess();
   for (let i = 0; i < 5; ++i) {

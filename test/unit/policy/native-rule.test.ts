@@ -2,7 +2,12 @@ import { type DraftedToken, type Policy, type RoundContext, SpecdecError } from 
 import { continues, nextRule, submits } from "../../../lib/policy/native-rule";
 
 const maxDraft = 16;
-const context: RoundContext = { prices: { draftStepMicros: 100, verifyMicros: [1000] } };
+const context: RoundContext = {
+  prices: { draftStepMicros: 100, verifyMicros: [1000] },
+  room: maxDraft,
+  greedy: false,
+  catchUpMicros: 0,
+};
 const drafted = Array<DraftedToken>(3);
 
 function policy(answers: { next?: unknown; continues?: unknown; submits?: unknown }): Policy {
