@@ -3,6 +3,7 @@ import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { buildCommand } from "./commands/build.mjs";
 import { calibrateCommand } from "./commands/calibrate.mjs";
+import { chatCommand } from "./commands/chat.mjs";
 import { deepenCommand } from "./commands/deepen.mjs";
 import { demoCommand } from "./commands/demo.mjs";
 import { generateCommand } from "./commands/generate.mjs";
@@ -20,6 +21,7 @@ const parser = yargs(hideBin(process.argv))
   .parserConfiguration({ "greedy-arrays": false, "populate--": true })
   .usage("$0 <command>\n\nLossless speculative decoding of GGUF models.")
   .command(generateCommand)
+  .command(chatCommand)
   .command(demoCommand)
   .command(inspectCommand)
   .command(quantizeCommand)
