@@ -382,6 +382,14 @@ export class Engine {
     }
   }
 
+  /**
+   * What plain decoding takes for a token, as far as it was measured.
+   * @internal
+   */
+  plainMicros(contextLength: number): number | undefined {
+    return this.#costs.plainMicros(contextLength);
+  }
+
   #endedBy(signal: AbortSignal | undefined): AbortSignal {
     return AbortSignal.any([this.#disposal.signal, ...(signal ? [signal] : [])]);
   }

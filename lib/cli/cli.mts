@@ -4,6 +4,7 @@ import { hideBin } from "yargs/helpers";
 import { benchCommand } from "./commands/bench.mjs";
 import { buildCommand } from "./commands/build.mjs";
 import { calibrateCommand } from "./commands/calibrate.mjs";
+import { chatCommand } from "./commands/chat.mjs";
 import { deepenCommand } from "./commands/deepen.mjs";
 import { demoCommand } from "./commands/demo.mjs";
 import { generateCommand } from "./commands/generate.mjs";
@@ -24,6 +25,7 @@ const parser = yargs(hideBin(process.argv))
   .parserConfiguration({ "greedy-arrays": false, "populate--": true })
   .usage("$0 <command>\n\nLossless speculative decoding of GGUF models.")
   .command(generateCommand)
+  .command(chatCommand)
   .command(demoCommand)
   .command(pullCommand)
   .command(inspectCommand)

@@ -30,7 +30,7 @@ export class CostModel {
   /** measured: whether the table is a calibration; else it is a guess, which the first rounds replace. */
   constructor(
     private readonly table: CostTable,
-    measured: boolean,
+    private readonly measured: boolean,
     maxDraft: number,
   ) {
     const weight = measured ? measuredWeight : 0;
@@ -49,6 +49,12 @@ export class CostModel {
         (_, K) => verifyMicros(base, K) * (known ? interpolate(corrections, K) : 1),
       ),
     };
+  }
+
+  /** The price of a plain round, V(0), if it was measured: in a calibration, or by plain rounds. */
+  plainMicros(contextLength: number): number | undefined {
+    const known = this.measured || this.#verify[0]?.median !== undefined;
+    return known ? this.prices(contextLength).verifyMicros[0] : undefined;
   }
 
   /** What the draft would take, beside its first step, to read what was generated without it. */

@@ -149,3 +149,12 @@ test("an engine without a draft has prices too", () => {
   expect(model.prices(100).draftStepMicros).toBe(0);
   expect(model.prices(100).verifyMicros[0]).toBeCloseTo(real(0), 6);
 });
+
+test("the price of plain decoding is told where it was measured, and not where it is a guess", () => {
+  const guessed = guess();
+  guessed.observe(round(4), 100, 4);
+  expect(guessed.plainMicros(100)).toBeUndefined();
+  guessed.observe(round(0), 100, 0);
+  expect(guessed.plainMicros(100)).toBeCloseTo(real(0), 6);
+  expect(measured().plainMicros(100)).toBeCloseTo(real(0), 6);
+});
