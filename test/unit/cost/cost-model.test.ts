@@ -152,9 +152,9 @@ test("an engine without a draft has prices too", () => {
 
 test("the price of plain decoding is told where it was measured, and not where it is a guess", () => {
   const guessed = guess();
-  guessed.observe(round(4), 100, 4);
+  guessed.observe(round(4), 100);
   expect(guessed.plainMicros(100)).toBeUndefined();
-  guessed.observe(round(0), 100, 0);
+  guessed.observe(round(0), 100);
   expect(guessed.plainMicros(100)).toBeCloseTo(real(0), 6);
   expect(measured().plainMicros(100)).toBeCloseTo(real(0), 6);
 });
