@@ -8,6 +8,10 @@ const nodeGlobals = readonly([
   ...["process", "console", "Buffer", "URL", "AbortController", "AbortSignal", "performance"],
   ...["setImmediate", "setTimeout", "clearTimeout", "structuredClone"],
 ]);
+const pageGlobals = readonly([
+  ...["window", "document", "location", "requestAnimationFrame", "MutationObserver"],
+  ...["MessageChannel", "WebSocket"],
+]);
 
 const typed = [
   "lib/**/*.{ts,mts}",
@@ -37,5 +41,13 @@ export default defineConfig(
   {
     files: ["**/*.cjs"],
     languageOptions: { sourceType: "commonjs", globals: readonly(["__filename", "__dirname"]) },
+  },
+  {
+    files: [
+      "examples/electron/renderer/**",
+      "examples/electron/preload.cjs",
+      "test/process/fixtures/electron-preload.js",
+    ],
+    languageOptions: { globals: pageGlobals },
   },
 );

@@ -1,4 +1,15 @@
 import { throwIfAborted } from "./abort";
+import { ChatFormat } from "./chat/chat-format";
+import { ChatSession, type ChatResult } from "./chat/chat-session";
+import { answerRoom, fitHistory } from "./chat/fit-history";
+import type { ChatMessage } from "./chat/messages";
+import {
+  checkChat,
+  type ChatOptions,
+  type ChatSessionOptions,
+  resolveChat,
+  resolveChatSession,
+} from "./chat/options";
 import { checkText, checkTokens } from "./checks";
 import { calibrationFile, readCalibration } from "./cost/calibration-cache";
 import { CostModel } from "./cost/cost-model";
@@ -6,7 +17,7 @@ import { guessCosts } from "./cost/cost-table";
 import { type Identity, identify } from "./cost/machine";
 import { downloaded } from "./download/resolve-model";
 import { SpecdecError } from "./errors";
-import { Generation, type GenerationChunk, type GenerationResult } from "./generation";
+import { Generation, type GenerationChunk, type GenerationResult, resultOf } from "./generation";
 import { cacheSizeBytes, checkMemory, defaultContextSize } from "./memory";
 import { Model } from "./model";
 import type { Device, NativeContextOptions, NativeSession } from "./native/binding";
@@ -190,6 +201,7 @@ export class Engine {
   readonly #turnstile = new Turnstile();
   readonly #disposal = new AbortController();
   readonly #costs: CostModel;
+  readonly #format: ChatFormat;
   #current: { idle(): Promise<void> } | undefined;
   #disposed: Promise<void> | undefined;
 
@@ -210,6 +222,7 @@ export class Engine {
     this.#contextSize = contextSize;
     this.#maxDraft = maxDraft;
     this.#costs = costs;
+    this.#format = new ChatFormat(target);
   }
 
   /** Tokens that the target's context holds, prompt and output together. */
@@ -241,20 +254,25 @@ export class Engine {
    * ERR_DISPOSED, ERR_DECODE, ERR_NO_LOGITS.
    */
   async generate(prompt: Prompt, options: GenerateOptions = {}): Promise<GenerationResult> {
-    const chunks = this.stream(prompt, options);
-    for (;;) {
-      const next = await chunks.next();
-      if (next.done) return next.value;
-    }
+    return await resultOf(this.stream(prompt, options));
   }
 
   /**
    * Continues a prompt and yields the text as it comes. Returns the whole result at the end; fails
    * as `generate` does. Leaving the loop early frees the engine for the next call.
    */
-  async *stream(
+  stream(
     prompt: Prompt,
     options: GenerateOptions = {},
+  ): AsyncGenerator<GenerationChunk, GenerationResult, undefined> {
+    return this.#stream(prompt, options);
+  }
+
+  /** dropsSpace: whether a space that the text begins with is left out. */
+  async *#stream(
+    prompt: Prompt,
+    options: GenerateOptions,
+    dropsSpace = false,
   ): AsyncGenerator<GenerationChunk, GenerationResult, undefined> {
     this.#checkUsable();
     const resolved = resolveGeneration(options, {
@@ -274,6 +292,7 @@ export class Engine {
         this.#costs,
         resolved,
         signal,
+        dropsSpace,
       );
       this.#current = generation;
       yield* generation.run();
@@ -281,6 +300,50 @@ export class Engine {
     } finally {
       leave();
     }
+  }
+
+  /**
+   * Answers the last of the messages, in the form that the model's own chat template gives them. If they
+   * do not fit into the context, the oldest turns after the system messages are left out: `dropped`.
+   *
+   * Rejects as `generate` does, with ERR_CONTEXT_FULL if the last turn does not fit, and with
+   * ERR_NO_CHAT_TEMPLATE or ERR_CHAT_TEMPLATE.
+   */
+  async chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Promise<ChatResult> {
+    return await resultOf(this.chatStream(messages, options));
+  }
+
+  /** The same, and yields the answer as it comes, as `stream` does. */
+  async *chatStream(
+    messages: readonly ChatMessage[],
+    options: ChatOptions = {},
+  ): AsyncGenerator<GenerationChunk, ChatResult, undefined> {
+    this.#checkUsable();
+    const checked = checkChat(messages);
+    const { answer, template } = resolveChat(options);
+    const room = answerRoom(this.#contextSize, options.maxTokens);
+    const signal = this.#endedBy(options.signal);
+    const { prompt, dropped } = await fitHistory(checked, 0, room, async (kept) => {
+      const text = await this.#format.render(kept, template, signal);
+      return { text, tokens: this.#format.tokens(text, true) };
+    });
+    const dropsSpace = this.#format.putsSpaceAfter(prompt.text);
+    const result = yield* this.#stream(prompt.tokens, answer, dropsSpace);
+    return { ...result, dropped };
+  }
+
+  /** A conversation that remembers what was said. Throws ERR_INVALID_ARGUMENT or ERR_DISPOSED. */
+  createChatSession(options: ChatSessionOptions = {}): ChatSession {
+    this.#checkUsable();
+    const { beginning, template } = resolveChatSession(options);
+    const host = {
+      contextSize: this.#contextSize,
+      format: this.#format,
+      stream: this.#stream.bind(this),
+      detokenize: this.detokenize.bind(this),
+      endedBy: this.#endedBy.bind(this),
+    };
+    return new ChatSession(host, beginning, template);
   }
 
   /**
@@ -319,6 +382,14 @@ export class Engine {
     }
   }
 
+  /**
+   * What plain decoding takes for a token, as far as it was measured.
+   * @internal
+   */
+  plainMicros(contextLength: number): number | undefined {
+    return this.#costs.plainMicros(contextLength);
+  }
+
   #endedBy(signal: AbortSignal | undefined): AbortSignal {
     return AbortSignal.any([this.#disposal.signal, ...(signal ? [signal] : [])]);
   }
@@ -346,6 +417,7 @@ export class Engine {
     this.#disposal.abort(
       new SpecdecError("ERR_DISPOSED", "The engine has been disposed of. Create another."),
     );
+    await this.#format.dispose();
     await this.#current?.idle();
     this.#session.dispose();
     this.#target.dispose();

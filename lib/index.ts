@@ -1,3 +1,6 @@
+export { ChatSession, type ChatResult } from "./chat/chat-session";
+export type { ChatInput, ChatMessage } from "./chat/messages";
+export type { AnswerOptions, ChatOptions, ChatSessionOptions } from "./chat/options";
 export { calibrate, type CalibrationResult } from "./cost/calibrate";
 export type { Calibration } from "./cost/calibration-cache";
 export type { LengthCosts, Timing } from "./cost/cost-table";
@@ -10,6 +13,23 @@ export { resolveModel } from "./download/resolve-model";
 export { createEngine, devices, Engine, type Prompt } from "./engine";
 export { type ErrorCode, SpecdecError } from "./errors";
 export type { FinishReason, GenerationChunk, GenerationResult } from "./generation";
+export { AcceptanceHead, type HeadInfo } from "./head/acceptance-head";
+export type { HeadKind } from "./head/examples";
+export { importHead, type ImportHeadOptions, type ImportHeadResult } from "./head/import-head";
+export type { HeadMetrics, ReliabilityBin } from "./head/metrics";
+export type { HeadType, TrainHeadOptions } from "./head/options";
+export type { HeadOutput } from "./head/outputs";
+export type {
+  ByOutput,
+  EpochReport,
+  NamedMetrics,
+  OutputReport,
+  SurvivalReport,
+  TrainHeadResult,
+  TrainingPlan,
+  TrainingProgress,
+} from "./head/report";
+export { trainHead } from "./head/train-head";
 export { deepen, quantize, type QuantizationType } from "./model-file";
 export type { Device, StopReason } from "./native/binding";
 export type { BackendStatus } from "./native/gpu-backends";
@@ -26,18 +46,20 @@ export type {
 export type {
   DraftedToken,
   Estimate,
+  Expectation,
   Gate,
   Policy,
   RoundContext,
   RoundInfo,
   StopRule,
+  SurvivalGate,
 } from "./policy/policy";
 export type { Figure } from "./replay/bootstrap";
 export { replay, type ReplayOptions, type ReplayResult, type SweepReport } from "./replay/replay";
 export type { RuleReport } from "./replay/report";
 export type { GenerationStats } from "./stats";
 export type { OutputToken, TokenOrigin } from "./text-assembler";
-export type { TraceHeader, TraceMode, TraceRecord } from "./trace/format";
+export type { TraceArray, TraceHeader, TraceMode, TraceRecord } from "./trace/format";
 export type { TraceOptions, TracePlan, TraceProgress } from "./trace/options";
 export { readTrace, readTraceHeader, type ReadTraceOptions } from "./trace/reader";
 export { trace, type TraceResult } from "./trace/trace";

@@ -112,7 +112,13 @@ export interface SamplingOptions {
 }
 
 /** All verifiers; a new one is a name here and a function in native/engine. */
-export const verifierNames = ["greedy", "rejection", "block", "coupled", "match"] as const;
+export const verifierNames = [
+  "greedy",
+  "rejection",
+  "block",
+  "coupled",
+  "match",
+] as const satisfies readonly VerifierName[];
 
 /**
  * How drafted tokens are verified. All are lossless: the text has the target's distribution.
@@ -126,7 +132,7 @@ export const verifierNames = ["greedy", "rejection", "block", "coupled", "match"
  *   probable token. It promises no text for a seed: rounding parts it from plain decoding's, mostly
  *   early.
  */
-export type VerifierName = (typeof verifierNames)[number];
+export type VerifierName = "greedy" | "rejection" | "block" | "coupled" | "match";
 
 export interface GenerateOptions extends SamplingOptions {
   /** Tokens to generate at most, 1 or more. Default: as many as the context holds. */
@@ -147,6 +153,12 @@ export interface GenerateOptions extends SamplingOptions {
   logprobs?: boolean;
   /** Also return what every round drafted, in `rounds`. Costs a pass over the vocabulary for each drafted token. Default false. */
   details?: boolean;
+  /**
+   * Whether what the prompt begins with of the engine's text before stays in the caches of both models
+   * instead of being evaluated again. false: everything is evaluated as if nothing had come before, and so
+   * rounded the same. Default true.
+   */
+  reusePrefix?: boolean;
   /** Aborts the generation, which then rejects with ERR_ABORTED; the error's `partial` has what there was. */
   signal?: AbortSignal;
 }
@@ -228,6 +240,7 @@ export interface ResolvedGeneration {
   parseSpecial: boolean;
   logprobs: boolean;
   details: boolean;
+  reusePrefix: boolean;
 }
 
 /** engine: what the engine has. */
@@ -251,6 +264,7 @@ export function resolveGeneration(
     parseSpecial: flag("parseSpecial", options.parseSpecial, true),
     logprobs: flag("logprobs", options.logprobs, false),
     details: flag("details", options.details, false),
+    reusePrefix: flag("reusePrefix", options.reusePrefix, true),
   };
 }
 
@@ -394,7 +408,7 @@ export const samplingKeys = [
   "seed",
 ] satisfies (keyof SamplingOptions)[];
 
-const generateKeys = [
+export const generateKeys = [
   ...samplingKeys,
   "maxTokens",
   "stop",
@@ -403,6 +417,7 @@ const generateKeys = [
   "parseSpecial",
   "logprobs",
   "details",
+  "reusePrefix",
   "signal",
 ] satisfies (keyof GenerateOptions)[];
 

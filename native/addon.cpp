@@ -4,8 +4,12 @@
 #include "arguments.h"
 #include "engine/backend.h"
 #include "engine/deepen.h"
+#include "engine/head-features.h"
 #include "engine/quantize.h"
 #include "errors.h"
+#include "head-trainer-wrap.h"
+#include "head-values.h"
+#include "head-wrap.h"
 #include "model-wrap.h"
 #include "promise-worker.h"
 #include "session-wrap.h"
@@ -90,6 +94,10 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     exports.Set("quantize", Napi::Function::New(env, quantizeCall));
     exports.Set("Model", ModelWrap::define(env));
     exports.Set("Session", SessionWrap::define(env));
+    exports.Set("HeadTrainer", HeadTrainerWrap::define(env));
+    exports.Set("AcceptanceHead", HeadWrap::define(env));
+    exports.Set("headColumns", toArray(env, HeadFeatures::names()));
+    exports.Set("headScalars", Napi::Function::New(env, headScalarsCall));
     return exports;
 }
 

@@ -61,11 +61,40 @@ Gate gateProperty(const Napi::Object& object) {
     gate.estimate.logitMode = numberProperty(estimate, "logitMode");
     gate.estimate.rootEntropy = numberProperty(estimate, "rootEntropy");
     gate.estimate.margin = numberProperty(estimate, "margin");
+    gate.estimate.logRatio = numberProperty(estimate, "logRatio");
     gate.estimate.logProbability = numberProperty(estimate, "logProbability");
+    gate.estimate.logOthers = numberProperty(estimate, "logOthers");
     const std::string link = stringProperty(estimate, "link");
     gate.estimate.link = link == "logistic"      ? Estimate::Link::logistic
                          : link == "exponential" ? Estimate::Link::exponential
                                                  : Estimate::Link::identity;
+    return gate;
+}
+
+// A row of numbers, in the order that lib/policy/native-rule.ts gives: the weights of four estimates, then for each
+// number of drawn tokens the thresholds of a step and of a draw.
+SurvivalGate survivalArgument(const Napi::CallbackInfo& info, size_t index) {
+    constexpr size_t weights = 8;
+    constexpr size_t thresholdsAt = 4 * weights;
+    const std::span<const double> row = arrayArgument<double>(info, index);
+    if (row.size() < thresholdsAt || (row.size() - thresholdsAt) % 2 != 0) {
+        throw makeError(info.Env(), "ERR_INVALID_ARGUMENT", "The native call knows no survival gate of that size.");
+    }
+    SurvivalGate gate;
+    auto next = row.begin();
+    for (Estimate* estimate : {&gate.newest, &gate.older, &gate.before, &gate.next}) {
+        for (double* weight : {&estimate->bias, &estimate->logitMode, &estimate->rootEntropy, &estimate->margin,
+                               &estimate->logRatio, &estimate->logProbability, &estimate->logOthers}) {
+            *weight = *next++;
+        }
+        const double link = *next++;
+        estimate->link = link == 1   ? Estimate::Link::logistic
+                         : link == 2 ? Estimate::Link::exponential
+                                     : Estimate::Link::identity;
+    }
+    const auto half = next + (row.end() - next) / 2;
+    gate.step.assign(next, half);
+    gate.draw.assign(half, row.end());
     return gate;
 }
 
@@ -114,6 +143,7 @@ Napi::Value toObject(Napi::Env env, const Round& round) {
                                    static_cast<double>(round.logProbabilities.size()),
                                    static_cast<double>(round.drafted),
                                    static_cast<double>(round.accepted),
+                                   static_cast<double>(round.draftSteps),
                                    static_cast<double>(round.ended),
                                    static_cast<double>(round.stopReason),
                                    round.draftMicros,
@@ -204,7 +234,7 @@ void SessionWrap::checkTokens(Napi::Env env, const std::vector<Token>& tokens) c
     }
 }
 
-void SessionWrap::begin(const Napi::CallbackInfo& info) {
+Napi::Value SessionWrap::begin(const Napi::CallbackInfo& info) {
     Session& session = idle(info.Env());
     std::vector<Token> prompt = tokensArgument(info, 0);
     checkTokens(info.Env(), prompt);
@@ -218,7 +248,11 @@ void SessionWrap::begin(const Napi::CallbackInfo& info) {
     }
     const double seed = numberProperty(info[1].As<Napi::Object>(), "seed");
     rounds_ = roundOptions(objectArgument(info, 2));
-    translated(info.Env(), [&] { session.begin(std::move(prompt), settings, static_cast<uint64_t>(seed)); });
+    const bool reuse = boolProperty(info[2].As<Napi::Object>(), "reuse");
+    return translated(info.Env(), [&]() -> Napi::Value {
+        session.begin(std::move(prompt), settings, static_cast<uint64_t>(seed), reuse);
+        return Napi::Number::New(info.Env(), session.targetPast());
+    });
 }
 
 Napi::Value SessionWrap::prefill(const Napi::CallbackInfo& info) {
@@ -235,6 +269,9 @@ RoundOptions SessionWrap::nextRound(const Napi::CallbackInfo& info) const {
     options.room = intArgument(info, 1);
     if (!info[2].IsUndefined()) {
         options.rule.gate = gateProperty(objectArgument(info, 2));
+    }
+    if (!info[3].IsUndefined()) {
+        options.rule.survival = survivalArgument(info, 3);
     }
     return options;
 }
@@ -306,6 +343,8 @@ Napi::Value SessionWrap::state(const Napi::CallbackInfo& info) {
     object.Set("tokens", toInt32Array(info.Env(), session.tokens()));
     object.Set("targetPast", Napi::Number::New(info.Env(), session.targetPast()));
     object.Set("draftPast", Napi::Number::New(info.Env(), session.draftPast()));
+    object.Set("targetEvaluated", Napi::Number::New(info.Env(), static_cast<double>(session.targetEvaluated())));
+    object.Set("draftEvaluated", Napi::Number::New(info.Env(), static_cast<double>(session.draftEvaluated())));
     return object;
 }
 

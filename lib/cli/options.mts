@@ -146,6 +146,15 @@ export const decodingOptions = {
   },
 } as const satisfies Record<string, Options>;
 
+/** The head that rules ask. */
+export const headOptions = {
+  head: { ...string, describe: "A head file of the pair, for rules that ask a head" },
+  "force-head": {
+    boolean: true,
+    describe: "Use the head although it was trained for other files, such as another quantization",
+  },
+} as const satisfies Record<string, Options>;
+
 type Camel<T extends Record<string, Options>> = Partial<ArgumentsCamelCase<InferredOptionTypes<T>>>;
 export type ModelArguments = Camel<typeof modelOptions>;
 export type GenerationArguments = Camel<typeof samplingOptions & typeof decodingOptions>;
@@ -169,7 +178,7 @@ export function grouped<T extends Record<string, Options>>(group: string, option
 }
 
 /** Without what was not given: an option of the library is either there or has a value. */
-function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
@@ -270,6 +279,7 @@ export async function loadEngine(options: EngineOptions, signal: AbortSignal): P
 /** Throws for what yargs lets pass: no number for a number, and one value twice, which makes an array. */
 export function checkValues(args: Record<string, unknown>): true {
   const many = ["_", "--", "stop-string", "stopString", "files", "uris", "rule", "sweep"];
+  if (String((args._ as unknown[])[0]) === "train") many.push("trace");
   const repeated = Object.keys(args).find(
     (name) => Array.isArray(args[name]) && !many.includes(name),
   );
@@ -293,6 +303,7 @@ const otherNames: Record<string, string> = {
   maxDraftTokens: "--max-draft",
   maxAgeDays: "--max-age",
   modelsDirectory: "--models-dir",
+  forceHead: "--force-head",
 };
 
 /** A message of the library with its options called as they are here. */

@@ -5,6 +5,8 @@ import { median } from "./timing";
 
 /** How many of the last rounds of a kind count. Half of them can be out of line without an effect. */
 const memory = 15;
+/** A guess: what a token that is read beside others takes of a step. */
+const readingShare = 0.25;
 /** What a measured price counts for when rounds begin to differ from it: so many rounds that were as measured. */
 const measuredWeight = 5;
 
@@ -19,6 +21,8 @@ const measuredWeight = 5;
 export class CostModel {
   readonly #verify: Window[];
   readonly #draftStep: Window;
+  /** What the draft takes to read a token beside others, as a share of a step. */
+  readonly #reading = new Window(0);
   #rounds = 0;
   /** Tokens that the draft has to read before it draws the next one; in a round after a rejection 1. */
   #unread = 1;
@@ -26,7 +30,7 @@ export class CostModel {
   /** measured: whether the table is a calibration; else it is a guess, which the first rounds replace. */
   constructor(
     private readonly table: CostTable,
-    measured: boolean,
+    private readonly measured: boolean,
     maxDraft: number,
   ) {
     const weight = measured ? measuredWeight : 0;
@@ -47,22 +51,35 @@ export class CostModel {
     };
   }
 
-  /**
-   * contextLength: tokens before the round. draftPasses: of the draft model; one more than was drafted
-   * when a gate stopped the round before a draw.
-   */
-  observe(round: RoundInfo, contextLength: number, draftPasses: number): void {
-    const { drafted, accepted, stopReason } = round;
+  /** The price of a plain round, V(0), if it was measured: in a calibration, or by plain rounds. */
+  plainMicros(contextLength: number): number | undefined {
+    const known = this.measured || this.#verify[0]?.median !== undefined;
+    return known ? this.prices(contextLength).verifyMicros[0] : undefined;
+  }
+
+  /** What the draft would take, beside its first step, to read what was generated without it. */
+  catchUpMicros(contextLength: number): number {
+    const step = pricesAt(this.table, contextLength).draftStepMicros;
+    return (this.#unread - 1) * (this.#reading.median ?? readingShare) * step;
+  }
+
+  /** contextLength: tokens before the round. */
+  observe(round: RoundInfo, contextLength: number): void {
+    const { drafted, accepted, draftSteps, stopReason } = round;
     const unread = this.#unread;
-    if (draftPasses === 0) this.#unread += round.generated;
-    else this.#unread = accepted === drafted && draftPasses === drafted ? 2 : 1;
+    if (draftSteps === 0) this.#unread += round.generated;
+    else this.#unread = accepted === drafted && draftSteps === drafted ? 2 : 1;
     this.#rounds += 1;
     if (this.#rounds === 1) return; // pays for pages that come in
 
     const base = pricesAt(this.table, contextLength);
     // After plain rounds the draft has much to read, which is no step's price.
-    if (draftPasses > 0 && unread <= 2) {
-      this.#draftStep.add(round.draftMicros / draftPasses / base.draftStepMicros);
+    if (draftSteps > 0 && unread <= 2) {
+      this.#draftStep.add(round.draftMicros / draftSteps / base.draftStepMicros);
+    } else if (draftSteps > 0) {
+      const steps = draftSteps * base.draftStepMicros * (this.#draftStep.median ?? 1);
+      const reading = Math.max(0, round.draftMicros - steps) / (unread - 1);
+      this.#reading.add(reading / base.draftStepMicros);
     }
     // After a drafted end of generation a row is left out.
     if (stopReason !== "end") {

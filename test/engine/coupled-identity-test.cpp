@@ -44,7 +44,7 @@ void checkIdentity(double temperature) {
     Session session(demoTarget(), demoDraft(), sessionOptions(12));
     std::vector<Tally> tallies(rules.size());
     for (size_t prompt = 0; prompt < demoPrompts().size(); ++prompt) {
-        const Text plain = generateCoupled(plainSession, prompt, {0, std::nullopt}, settings);
+        const Text plain = generateCoupled(plainSession, prompt, {.length = 0}, settings);
         for (size_t r = 0; r < rules.size(); ++r) {
             const Text text = generateCoupled(session, prompt, rules[r].rule, settings);
             const double gap = coupledGapAtFirstDifference(text.tokens, plain.tokens, settings, 900 + prompt);

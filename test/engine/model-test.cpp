@@ -309,4 +309,21 @@ TEST_SUITE("model") {
         CHECK(continueText(session, demoPrompts()[0].size(), roundOptions(0), 10).tokens == tokens);
     }
 
+    TEST_CASE("a recurrent model keeps the text before where the prompt goes on from it, and else evaluates it anew") {
+        const Mamba mamba;
+        Session session(mamba.model(), nullptr, sessionOptions(0));
+        std::vector<Token> prompt = generate(session, demoPrompts()[0], {}, 1, roundOptions(0), 10).tokens;
+        prompt.insert(prompt.end(), 5, prompt[3]);
+        for (const bool goesOn : {true, false}) {
+            CAPTURE(goesOn);
+            Session fresh(mamba.model(), nullptr, sessionOptions(0));
+            const std::vector<Token> expected = generate(fresh, prompt, {}, 1, roundOptions(0), 10).tokens;
+            session.begin(prompt, {}, 1, true);
+            CHECK(session.targetPast() == (goesOn ? static_cast<int>(prompt.size()) - 6 : 0));
+            prefillAll(session);
+            CHECK(continueText(session, prompt.size(), roundOptions(0), 10).tokens == expected);
+            prompt.pop_back();
+        }
+    }
+
 } // TEST_SUITE

@@ -252,3 +252,15 @@ test("any text that is well formed can be a prompt", async () => {
     await expect(engine.generate(text, { maxTokens: 3 })).resolves.toBeDefined();
   }
 });
+
+test("a beginning shared with the text before is not evaluated again, unless that is asked for", async () => {
+  const first = await engine.generate(prompt, { reusePrefix: false });
+  expect(first.stats.reusedTokens).toBe(0);
+  const again = await engine.generate(prompt);
+  expect(again.stats.reusedTokens).toBe(again.stats.promptTokens - 1);
+  expect(again.text).toBe(first.text);
+  const longer = [...engine.tokenize(prompt), ...first.tokens, 5, 6];
+  expect((await engine.generate(longer)).stats.reusedTokens).toBe(longer.length - 3);
+  const anew = await engine.generate(longer, { reusePrefix: false });
+  expect(anew.stats.reusedTokens).toBe(0);
+});

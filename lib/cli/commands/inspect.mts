@@ -4,6 +4,13 @@ import { cacheSizeBytes, defaultContextSize } from "../../memory.js";
 import { modelFile, modelsDirOption } from "../downloads.mjs";
 import { formatBytes, formatCount, formatTable, printable } from "../format.mjs";
 import { type GgufFile, readGgufFile } from "../gguf-file.mjs";
+import {
+  describeHeads,
+  type HeadFile,
+  isHeadFile,
+  readHeadFile,
+  strangersOf,
+} from "../head-file.mjs";
 import { write, writeJson } from "../output.mjs";
 import { vocabularyDifference } from "../vocabulary.mjs";
 
@@ -16,7 +23,7 @@ interface Arguments {
 
 export const inspectCommand: CommandModule<object, Arguments> = {
   command: "inspect <files...>",
-  describe: "Tell what GGUF files are, and whether two fit as target and draft",
+  describe: "Tell what GGUF files are, models and heads, and whether they fit together",
   builder: (parser) =>
     parser
       .positional("files", {
@@ -34,6 +41,7 @@ export const inspectCommand: CommandModule<object, Arguments> = {
       })
       .option("json", { boolean: true, describe: "Print one JSON object" })
       .example("$0 inspect target.gguf draft.gguf", "")
+      .example("$0 inspect target.gguf draft.gguf head.gguf", "")
       .example("$0 inspect --context-size 8192 model.gguf", ""),
   handler: async ({ files: paths, modelsDir, contextSize, json }) => {
     if (contextSize !== undefined && !(Number.isInteger(contextSize) && contextSize >= 2)) {
@@ -43,16 +51,52 @@ export const inspectCommand: CommandModule<object, Arguments> = {
       );
     }
     const models: Inspected[] = [];
+    const heads: HeadFile[] = [];
     for (const path of paths) {
+      if (isHeadFile(path)) {
+        heads.push(await readHeadFile(path));
+        continue;
+      }
       const file = readGgufFile(await modelFile(path, modelsDir));
       models.push({ ...file, memory: memoryOf(file, contextSize) });
     }
     const [target, draft, ...others] = models;
     const pair = target && draft && others.length === 0 ? fitOf(target, draft) : undefined;
-    if (json) await writeJson({ files: models.map(toJson), ...(pair && { pair }) });
-    else await write(describe(models) + (pair ? describeFit(pair) : ""));
+    const strangers: Strangers = new Map();
+    if (pair && target && draft) {
+      const files = { target: target.path, draft: draft.path };
+      for (const head of heads) strangers.set(head, await strangersOf(head, files));
+    }
+    if (json) {
+      const withFit = (head: HeadFile): object => {
+        const others = strangers.get(head);
+        return { ...head, ...(others && { madeForPair: others.length === 0 }) };
+      };
+      await writeJson({
+        files: models.map(toJson),
+        ...(heads.length > 0 && { heads: heads.map(withFit) }),
+        ...(pair && { pair }),
+      });
+      return;
+    }
+    const parts = [
+      ...(models.length > 0 ? [describe(models) + (pair ? describeFit(pair) : "")] : []),
+      ...(heads.length > 0 ? [describeHeads(heads) + describeStrangers(strangers)] : []),
+    ];
+    await write(parts.join("\n"));
   },
 };
+
+/** Of each head, which of two models it was not made for. */
+type Strangers = Map<HeadFile, ("target" | "draft")[]>;
+
+function describeStrangers(strangers: Strangers): string {
+  return Array.from(strangers, ([{ path }, others]) =>
+    others.length === 0
+      ? `\n${printable(path)} was made for them.\n`
+      : `\n${printable(path)} was made for another ${others.join(" and another ")}.\n`,
+  ).join("");
+}
 
 interface Memory {
   contextSize: number;

@@ -2,7 +2,12 @@ import type { DraftedToken, RoundContext, RoundInfo } from "../../../lib";
 import { createPolicy, grammar, policyKinds } from "../../../lib/policy/policies";
 
 const maxDraft = 16;
-const context: RoundContext = { prices: { draftStepMicros: 100, verifyMicros: [1000] } };
+const context: RoundContext = {
+  prices: { draftStepMicros: 100, verifyMicros: [1000] },
+  room: maxDraft,
+  greedy: false,
+  catchUpMicros: 0,
+};
 
 function token(mode: number, acceptance: number): DraftedToken {
   return { id: 1, q: mode, mode, margin: mode, entropy: 0, p: acceptance, acceptance };
@@ -13,6 +18,7 @@ function round(accepted: number, drafted: number, more: Partial<RoundInfo> = {})
     generated: accepted + 1,
     drafted,
     accepted,
+    draftSteps: drafted,
     stopReason: "length",
     draftMicros: 100 * drafted,
     verifyMicros: 1000,
@@ -184,7 +190,7 @@ test("the expected-value rule drafts again when drafts become good", () => {
   let acceptance = 0.01;
   const drafted = Array.from({ length: 2000 }, (_, i) => {
     if (i === 500) acceptance = 0.95;
-    const { length } = policy.next({ prices });
+    const { length } = policy.next({ ...context, prices });
     policy.observe?.(
       round(0, length, { draft: Array.from({ length }, () => token(0.5, acceptance)) }),
     );
@@ -207,7 +213,7 @@ function settle(
   };
   const chosen: number[] = [];
   for (let i = 0; i < 400; ++i) {
-    const { length } = policy.next({ prices });
+    const { length } = policy.next({ ...context, prices });
     chosen.push(length);
     policy.observe?.(
       round(0, length, { draft: Array.from({ length }, () => token(0.5, acceptance)) }),
@@ -234,8 +240,8 @@ test("the expected-value rule finds the best length of a constant acceptance", (
 
 test("the expected-value rule follows prices that change", () => {
   const policy = createPolicy("expected", maxDraft);
-  const flat = { prices: { draftStepMicros: 10, verifyMicros: [1000] } };
-  const dear = { prices: { draftStepMicros: 2000, verifyMicros: [1000] } };
+  const flat = { ...context, prices: { draftStepMicros: 10, verifyMicros: [1000] } };
+  const dear = { ...context, prices: { draftStepMicros: 2000, verifyMicros: [1000] } };
   for (let i = 0; i < 10; ++i) policy.next(flat); // past the lengths that it begins with
   expect(policy.next(flat).length).toBeGreaterThan(4);
   expect(policy.next(dear).length).toBe(0);

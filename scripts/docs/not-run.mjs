@@ -1,0 +1,21 @@
+// Commands in the docs that check-docs.mjs does not run, and why not.
+
+/** @type {[RegExp, string][]} */
+export const notRun = [
+  [/^npm ci && npm (run demo|test)$/, "run by .ci/run, as they stand"],
+  [/^npm pack$/, "run by scripts/check-package.mjs"],
+  [/^npm install( |$)/, "installs; the package's install is run by scripts/check-package.mjs"],
+  [/^npx specdecpp build/, "builds for minutes; run by scripts/check-package.mjs"],
+  [/^npm run bench:/, "measures for minutes"],
+  [/^npx specdecpp demo /, "compares for half a minute; .ci/run runs the demo"],
+  [/^(cd examples\/electron|npm start|npm run dist)$/, "needs Electron's binary"],
+  [
+    /^npx specdecpp quantize draft-f16\.gguf draft\.gguf /,
+    "how the embedded draft was made, of a file that is not kept",
+  ],
+];
+
+/** @param {string} command */
+export function reasonNotToRun(command) {
+  return notRun.find(([pattern]) => pattern.test(command))?.[1];
+}
