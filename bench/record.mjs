@@ -1,6 +1,6 @@
 // Results as lines of JSON, appended as they come: a run that was cut off goes on where it stopped.
 
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
 import path from "node:path";
 import { conditions } from "./setting.mjs";
 
@@ -49,7 +49,8 @@ export class Record {
       }
       for (const trial of lines)
         if (trial.samples !== undefined) this.#trials.set(key(trial), trial);
-      if (!readFileSync(file, "utf8").endsWith("\n")) appendFileSync(file, "\n");
+      const bytes = readFileSync(file);
+      truncateSync(file, bytes.lastIndexOf("\n") + 1); // drops a line that was cut off
     } else {
       mkdirSync(path.dirname(file), { recursive: true });
     }
