@@ -2,6 +2,7 @@
 
 #include "arguments.h"
 #include "errors.h"
+#include "head-wrap.h"
 #include "model-wrap.h"
 #include "promise-worker.h"
 
@@ -64,6 +65,7 @@ Gate gateProperty(const Napi::Object& object) {
     gate.estimate.logRatio = numberProperty(estimate, "logRatio");
     gate.estimate.logProbability = numberProperty(estimate, "logProbability");
     gate.estimate.logOthers = numberProperty(estimate, "logOthers");
+    gate.estimate.head = numberProperty(estimate, "head");
     const std::string link = stringProperty(estimate, "link");
     gate.estimate.link = link == "logistic"      ? Estimate::Link::logistic
                          : link == "exponential" ? Estimate::Link::exponential
@@ -74,8 +76,8 @@ Gate gateProperty(const Napi::Object& object) {
 // A row of numbers, in the order that lib/policy/native-rule.ts gives: the weights of four estimates, then for each
 // number of drawn tokens the thresholds of a step and of a draw.
 SurvivalGate survivalArgument(const Napi::CallbackInfo& info, size_t index) {
-    constexpr size_t weights = 8;
-    constexpr size_t thresholdsAt = 4 * weights;
+    constexpr size_t numbers = 9; // of an estimate
+    constexpr size_t thresholdsAt = 4 * numbers;
     const std::span<const double> row = arrayArgument<double>(info, index);
     if (row.size() < thresholdsAt || (row.size() - thresholdsAt) % 2 != 0) {
         throw makeError(info.Env(), "ERR_INVALID_ARGUMENT", "The native call knows no survival gate of that size.");
@@ -84,7 +86,7 @@ SurvivalGate survivalArgument(const Napi::CallbackInfo& info, size_t index) {
     auto next = row.begin();
     for (Estimate* estimate : {&gate.newest, &gate.older, &gate.before, &gate.next}) {
         for (double* weight : {&estimate->bias, &estimate->logitMode, &estimate->rootEntropy, &estimate->margin,
-                               &estimate->logRatio, &estimate->logProbability, &estimate->logOthers}) {
+                               &estimate->logRatio, &estimate->logProbability, &estimate->logOthers, &estimate->head}) {
             *weight = *next++;
         }
         const double link = *next++;
@@ -130,8 +132,9 @@ template <typename Array, typename Number> Array toArray(Napi::Env env, const st
 std::vector<double> toRows(const std::vector<DraftedToken>& draft) {
     std::vector<double> rows;
     for (const DraftedToken& token : draft) {
-        rows.insert(rows.end(), {static_cast<double>(token.token), token.q, token.shape.mode, token.shape.margin,
-                                 token.shape.entropy, token.p, token.acceptance});
+        rows.insert(rows.end(),
+                    {static_cast<double>(token.token), token.q, token.shape.mode, token.shape.margin,
+                     token.shape.entropy, token.p, token.acceptance, token.older, token.before, token.newest});
     }
     return rows;
 }
@@ -189,6 +192,9 @@ SessionWrap::SessionWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sess
     if (!options.Get("draft").IsUndefined()) {
         draft_ = ModelWrap::unwrap(options.Get("draft"));
         options_.draft = contextOptions(objectProperty(options, "draftContext"));
+    }
+    if (!options.Get("head").IsUndefined()) {
+        options_.head = HeadWrap::unwrap(options.Get("head"));
     }
     options_.maxDraft = intProperty(options, "maxDraft");
     options_.walks = options.Get("walks").ToBoolean();
@@ -355,6 +361,7 @@ void SessionWrap::dispose(const Napi::CallbackInfo& info) {
     session_.reset();
     target_.reset(); // JavaScript may keep this object for long after
     draft_.reset();
+    options_.head.reset();
 }
 
 Session& SessionWrap::idle(Napi::Env env) {

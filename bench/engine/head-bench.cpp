@@ -1,15 +1,20 @@
 // What heads cost: training on a million examples, and the scores of one step of a draft. Prints a line
 // of JSON for each case. Usage: head-bench [threads] [examples]
 
+#include "backend.h"
 #include "head-features.h"
+#include "head-file.h"
+#include "head-graph.h"
 #include "head-trainer.h"
 #include "random.h"
+#include "small-trunk.h"
 #include "stopwatch.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 
 using namespace specdecpp;
@@ -59,12 +64,16 @@ HeadShape fullShape(int width, int depth) {
     return shape;
 }
 
+HeadScaling neutral(const HeadShape& shape) {
+    return {std::vector<float>(shape.columns.size(), 0.0F), std::vector<float>(shape.columns.size(), 1.0F)};
+}
+
 void measureTraining(const HeadShape& shape, int threads, size_t count, int batch) {
     const Examples examples = makeExamples(shape, count);
     HeadTrainerOptions options;
     options.shape = shape;
     options.threads = threads;
-    options.scaling = {std::vector<float>(shape.columns.size(), 0.0F), std::vector<float>(shape.columns.size(), 1.0F)};
+    options.scaling = neutral(shape);
     HeadTrainer trainer(options);
     const std::vector<float> rates((count + static_cast<size_t>(batch) - 1) / static_cast<size_t>(batch), 1e-3F);
     const Stopwatch watch;
@@ -78,11 +87,69 @@ void measureTraining(const HeadShape& shape, int threads, size_t count, int batc
                 loss, scoring.micros() / 1e6, scores);
 }
 
+// Microseconds of a trunk, median and quartiles; each time after a pass over so many bytes, as the draft's weights
+// pass through the caches between two steps.
+void measureTrunk(const char* name, HeadTrunk& trunk, const HeadFile& file, int threads, size_t between) {
+    constexpr int runs = 200;
+    std::vector<float> state(static_cast<size_t>(file.shape.width), 0.5F);
+    std::vector<float> out;
+    std::vector<uint64_t> others(between / sizeof(uint64_t), 1);
+    std::vector<double> micros;
+    uint64_t sum = 0;
+    for (int i = 0; i < runs; ++i) {
+        for (const uint64_t other : others) {
+            sum += other;
+        }
+        state[0] = static_cast<float>(sum % 2); // so that the pass is not optimized away
+        const Stopwatch watch;
+        trunk.evaluate(state.data(), out);
+        micros.push_back(watch.micros());
+    }
+    std::sort(micros.begin(), micros.end());
+    std::printf("{\"case\":\"a step, %s\",\"width\":%d,\"depth\":%d,\"type\":\"%s\",\"threads\":%d,\"betweenBytes\":%zu,"
+                "\"micros\":%.1f,\"lower\":%.1f,\"upper\":%.1f}\n",
+                name, file.shape.width, file.shape.depth, file.type.c_str(), threads, between, micros[runs / 2],
+                micros[runs / 4], micros[runs * 3 / 4]);
+}
+
+HeadFile makeFile(const HeadShape& shape, const std::string& type) {
+    std::vector<float> parameters(shape.parameters());
+    Random random(2);
+    for (float& parameter : parameters) {
+        parameter = static_cast<float>(0.1 * random.uniform() - 0.05);
+    }
+    const auto path = std::filesystem::temp_directory_path() / "specdecpp-head-bench.gguf";
+    writeHead(path.string(), shape, neutral(shape), parameters, {}, type);
+    HeadFile file = readHead(path.string());
+    std::filesystem::remove(path);
+    return file;
+}
+
+void measureSteps(int threads) {
+    ggml_backend_dev_t processor = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    for (const char* type : {"f32", "f16", "q8_0"}) {
+        const HeadFile file = makeFile(fullShape(128, 3), type);
+        SmallTrunk small(file);
+        HeadGraph graph(file, processor, 1);
+        for (const size_t between : {size_t{0}, size_t{1} << 20U, size_t{4} << 20U}) {
+            measureTrunk("small", small, file, 1, between);
+            measureTrunk("graph", graph, file, 1, between);
+        }
+    }
+    const HeadFile large = makeFile(fullShape(4096, 3), "q8_0");
+    for (int used = 1; used <= threads; ++used) {
+        HeadGraph graph(large, processor, used);
+        measureTrunk("graph", graph, large, used, 0);
+    }
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
     const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
     const size_t count = argc > 2 ? static_cast<size_t>(std::atoll(argv[2])) : 1000000;
+    loadBackends(SPECDECPP_BACKENDS, {});
+    measureSteps(threads);
     for (const int batch : {32, 256}) {
         measureTraining(fullShape(128, 3), threads, count, batch);
     }

@@ -88,6 +88,8 @@ export interface NativeSessionOptions {
   targetContext: NativeContextOptions;
   draft?: NativeModel;
   draftContext?: NativeContextOptions;
+  /** Of the draft. open() throws ERR_HEAD_MISMATCH for one that reads other states. */
+  head?: NativeAcceptanceHead;
   /** The longest draft a round may have. */
   maxDraft: number;
   /** Whether walks will be asked for. */
@@ -130,13 +132,15 @@ export interface NativeStopRule {
       logRatio: number;
       logProbability: number;
       logOthers: number;
+      /** Of the head's logit of the token: `before`, or afterDraw `newest`. */
+      head: number;
       link: "identity" | "logistic" | "exponential";
     };
   };
   /**
-   * Four estimates, newest, older, before and next, of eight numbers each: bias, logitMode, rootEntropy, margin,
-   * logRatio, logProbability, logOthers, and the link by its place in the list above. Then the thresholds of a step
-   * by drawn tokens, and as many of a draw.
+   * Four estimates, newest, older, before and next, of nine numbers each: bias, logitMode, rootEntropy, margin,
+   * logRatio, logProbability, logOthers, head (that of next weighs the logit of the newest), and the link by its
+   * place in the list above. Then the thresholds of a step by drawn tokens, and as many of a draw.
    */
   survival?: Float64Array;
 }
@@ -151,8 +155,12 @@ export interface NativeTextOptions {
   states: boolean;
 }
 
-/** Columns of a row of `draft`: token, q, mode, margin, entropy, p, acceptance. */
-export const draftColumns = 7;
+/**
+ * Columns of a row of `draft`: token, q, mode, margin, entropy, p, acceptance; then the head's logits of the token
+ * by its outputs older, before and newest, NaN where there is none: without a head, without such an output, and of
+ * older for the last token, which the draft has not read.
+ */
+export const draftColumns = 10;
 
 /** What lib/native/round.ts reads. */
 export interface NativeRound {
@@ -189,7 +197,10 @@ export interface NativeSession {
   begin(prompt: Int32Array, sampling: NativeSampling, options: NativeTextOptions): void;
   /** Evaluates up to `count` tokens of the prompt; resolves to how many are left. */
   prefill(count: number): Promise<number>;
-  /** draft, then verify all of it. length: of the draft at most; room: tokens that the round may add at most, at least 1. */
+  /**
+   * draft, then verify all of it. length: of the draft at most; room: tokens that the round may add at most, at
+   * least 1. A gate that weighs what no head says is ERR_INVALID_ARGUMENT.
+   */
   round(
     length: number,
     room: number,

@@ -45,7 +45,7 @@ export function submits(policy: Policy, drafted: readonly DraftedToken[]): numbe
 
 function nativeGate(name: string, given: Gate): NonNullable<NativeStopRule["gate"]> {
   const gate = object(name, given, gateFields, "field");
-  const [bias, logitMode, rootEntropy, margin, logRatio, logProbability, logOthers, link] =
+  const [bias, logitMode, rootEntropy, margin, logRatio, logProbability, logOthers, head, link] =
     estimateRow(`${name}.estimate`, gate.estimate);
   return {
     afterDraw: oneOf(`${name}.when`, gate.when, undefined, whens) === "after-draw",
@@ -59,6 +59,7 @@ function nativeGate(name: string, given: Gate): NonNullable<NativeStopRule["gate
       logRatio,
       logProbability,
       logOthers,
+      head,
       link: links[link] ?? "identity",
     },
   };
@@ -87,7 +88,10 @@ function nativeSurvival(name: string, given: SurvivalGate): Float64Array {
   ]);
 }
 
-type EstimateRow = [number, number, number, number, number, number, number, link: number];
+type EstimateRow = [
+  ...weights: [number, number, number, number, number, number, number, number],
+  link: number,
+];
 
 /** Its weights and its link, in the order of lib/native/binding.ts. */
 function estimateRow(name: string, given: Estimate): EstimateRow {
@@ -102,6 +106,7 @@ function estimateRow(name: string, given: Estimate): EstimateRow {
     weight("logRatio"),
     weight("logProbability"),
     weight("logOthers"),
+    weight("head"),
     links.indexOf(oneOf(`${name}.link`, estimate.link, "identity", links)),
   ];
 }
@@ -124,6 +129,7 @@ const estimateFields = [
   "logRatio",
   "logProbability",
   "logOthers",
+  "head",
   "link",
 ] satisfies (keyof Estimate)[];
 const whens = ["before-draw", "after-draw"] as const;

@@ -98,9 +98,47 @@ template <int size, int count> SPECDECPP_INLINE void multiplyIn(const Product& p
     }
 }
 
+// `count` vectors of outputs.
+template <int size, int count>
+SPECDECPP_INLINE void affineTile(const float* weights, const float* bias, int inputs, int outputs, const float* x,
+                                 float* out) {
+    Vector<size> sums[count];
+    for (int n = 0; n < count; ++n) {
+        std::memcpy(&sums[n], bias + n * size, sizeof sums[n]);
+    }
+    for (int i = 0; i < inputs; ++i, weights += outputs) {
+        for (int n = 0; n < count; ++n) {
+            Vector<size> weight;
+            std::memcpy(&weight, weights + n * size, sizeof weight);
+            sums[n] += weight * x[i];
+        }
+    }
+    for (int n = 0; n < count; ++n) {
+        std::memcpy(out + n * size, &sums[n], sizeof sums[n]);
+    }
+}
+
+template <int size>
+SPECDECPP_INLINE void affineIn(const float* weights, const float* bias, int inputs, int outputs, const float* x,
+                               float* out) {
+    constexpr int wide = 64; // as many as registers can hold
+    int at = 0;
+    for (; at + wide <= outputs; at += wide) {
+        affineTile<size, wide / size>(weights + at, bias + at, inputs, outputs, x, out + at);
+    }
+    for (; at < outputs; at += wide / 2) {
+        affineTile<size, wide / 2 / size>(weights + at, bias + at, inputs, outputs, x, out + at);
+    }
+}
+
 #if defined(__x86_64__) && defined(__GNUC__)
 __attribute__((target("avx2,fma"))) void multiplyAvx2(const Product& p) {
     multiplyIn<8, 2>(p);
+}
+
+__attribute__((target("avx2,fma"))) void affineAvx2(const float* weights, const float* bias, int inputs, int outputs,
+                                                    const float* x, float* out) {
+    affineIn<8>(weights, bias, inputs, outputs, x, out);
 }
 
 bool hasAvx2() {
@@ -128,6 +166,16 @@ void multiply(const Product& p) {
 #else
     multiplyIn<4, 2>(p);
 #endif
+}
+
+void affine(const float* weights, const float* bias, int inputs, int outputs, const float* x, float* out) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (hasAvx2()) {
+        affineAvx2(weights, bias, inputs, outputs, x, out);
+        return;
+    }
+#endif
+    affineIn<4>(weights, bias, inputs, outputs, x, out);
 }
 
 SPECDECPP_VECTORIZED void addSilu(const float* z, float* x, size_t n) {

@@ -26,6 +26,14 @@ struct Product {
 
 void multiply(const Product& product);
 
+// How many outputs affine() works out for so many.
+constexpr int wholeVectors(int outputs) {
+    return (outputs + 31) / 32 * 32;
+}
+
+// out = bias + W x, of one example. weights: [inputs][outputs], the transpose of W, of whole vectors; x: [inputs].
+void affine(const float* weights, const float* bias, int inputs, int outputs, const float* x, float* out);
+
 // x ← x + SiLU(z) and out ← SiLU(z), [n].
 void addSilu(const float* z, float* x, size_t n);
 void silu(const float* z, float* out, size_t n);

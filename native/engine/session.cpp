@@ -18,6 +18,10 @@ Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Mode
           &abort_),
       options_(options) {
     if (draft == nullptr) {
+        if (options.head) {
+            throw EngineError("ERR_INVALID_ARGUMENT", "A head reads the states of a draft, and there is none. Give the "
+                                                      "draft that it was trained for.");
+        }
         return;
     }
     const std::string difference = target_.model().vocabulary().difference(draft->vocabulary());
@@ -27,7 +31,8 @@ Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Mode
                                                          ". Give a draft of the same model family.");
     }
     ContextOptions draftOptions = options.draft;
-    draftOptions.maxOutputs = options.walks ? options.maxDraft + 1 : 1;
+    // A decode that gives states makes every row an output.
+    draftOptions.maxOutputs = options.walks || options.head ? options.maxDraft + 1 : 1;
     draft_.emplace(std::move(draft), draftOptions, &abort_);
     for (Context* context : {&target_, &*draft_}) {
         if (!context->canRollBack()) {
@@ -37,6 +42,20 @@ Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Mode
                                   "draft, or give a model with attention alone.");
         }
     }
+    if (options.head) {
+        useHead(options);
+    }
+}
+
+void Session::useHead(const SessionOptions& options) {
+    if (options.head->shape().width != draft_->stateWidth()) {
+        throw EngineError("ERR_HEAD_MISMATCH", "The head " + options.head->file().path + " reads states of " +
+                                                   std::to_string(options.head->shape().width) +
+                                                   " numbers, but the draft " + draft_->model().path() +
+                                                   " has states of " + std::to_string(draft_->stateWidth()) +
+                                                   ". Give the draft that it was trained for, or train one for this.");
+    }
+    scorer_.emplace(options.head, draft_->model().device(), options.draft.threads);
 }
 
 void Session::begin(std::vector<Token> prompt, SamplingSettings settings, uint64_t seed) {

@@ -1,13 +1,18 @@
 #pragma once
 
+#include "acceptance-head.h"
 #include "context.h"
+#include "head-features.h"
+#include "head-scorer.h"
 #include "random.h"
 #include "sampling.h"
 #include "stop-rule.h"
 #include "survival.h"
 #include "verifier.h"
 
+#include <array>
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -22,6 +27,7 @@ struct SessionOptions {
     ContextOptions draft; // of no effect without a draft model
     int maxDraft = 1;     // the longest draft a round may have
     bool walks = false;   // whether walks will be asked for: the draft then keeps room for more outputs
+    std::shared_ptr<const AcceptanceHead> head; // of the draft; none: nullptr
 };
 
 struct RoundOptions {
@@ -41,6 +47,11 @@ struct DraftedToken {
     Shape shape;       // of the draft's distribution
     double p;          // under the target
     double acceptance; // the probability that it is accepted, given that those before it were
+    // What a head said of it, as a logit: when the draft had read it, before it was drawn, once it was. Not a number
+    // where there is no head or it was not asked.
+    double older = std::numeric_limits<double>::quiet_NaN();
+    double before = std::numeric_limits<double>::quiet_NaN();
+    double newest = std::numeric_limits<double>::quiet_NaN();
 };
 
 struct Round {
@@ -139,7 +150,12 @@ private:
     void readAll(const RoundOptions& options);
     int draftRoom(const RoundOptions& options) const;
     bool draftIsUsable() const;
-    bool gateStops(const Gate& gate, const Shape& shape, double logProbability);
+    bool gateStops(const Gate& gate, const Shape& shape, double logProbability, double logit);
+    using HeadUse = std::array<bool, maxHeadOutputs>;
+    void checkHead(const StopRule& rule) const;
+    HeadUse headUse(const RoundOptions& options) const;
+    void askBeforeDraw(const HeadUse& use, DraftedToken& next);
+    HeadFeatures headFeatures(const DraftedToken& next) const;
     void keepState(int output, States& states) const;
     Distribution distribution(const Context& context, int output, std::span<const Token> history,
                               const SamplingSettings& settings) const;
@@ -161,6 +177,7 @@ private:
     int branchRoom(int position) const;
 
     int decided() const { return static_cast<int>(tokens_.size()) - drafted(); }
+    void useHead(const SessionOptions& options);
     void restart(); // forgets a pending draft
     void settle();  // drops what is drafted and restores the invariants
 
@@ -177,6 +194,7 @@ private:
     std::atomic<bool> abort_{false}; // first: the contexts hold its address
     Context target_;
     std::optional<Context> draft_;
+    std::optional<HeadScorer> scorer_;
     SessionOptions options_;
     SamplingSettings settings_;
     SamplingSettings draftSettings_;

@@ -29,7 +29,7 @@ Shape shapeOf(const Distribution& q) {
     return {first, first - second, std::max(0.0, entropy)};
 }
 
-double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
+double Estimate::of(const Shape& shape, double logProbabilityOfToken, double headLogit) const {
     double sum = bias;
     // A weight of zero spares its feature, and infinity times zero.
     if (logitMode != 0) {
@@ -48,6 +48,9 @@ double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
     if (logOthers != 0) {
         sum -= logOthers * std::log(std::max(-std::expm1(logProbabilityOfToken), smallestProbability));
     }
+    if (head != 0) {
+        sum += head * headLogit;
+    }
     switch (link) {
     case Link::logistic:
         return 1 / (1 + std::exp(-sum));
@@ -55,6 +58,25 @@ double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
         return std::exp(sum);
     default:
         return sum;
+    }
+}
+
+bool weighs(const StopRule& rule, HeadOutput output) {
+    const auto& [length, gate, survival] = rule;
+    const HeadOutput gated = gate && gate->when == Gate::When::afterDraw ? newest : before;
+    if (gate && gate->estimate.head != 0 && output == gated) {
+        return true;
+    }
+    if (!survival) {
+        return false;
+    }
+    switch (output) {
+    case older:
+        return survival->older.head != 0;
+    case before:
+        return survival->before.head != 0;
+    default:
+        return survival->newest.head != 0 || survival->next.head != 0;
     }
 }
 

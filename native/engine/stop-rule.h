@@ -1,6 +1,7 @@
 #pragma once
 
 #include "distribution.h"
+#include "head-shape.h"
 
 #include <optional>
 #include <vector>
@@ -28,9 +29,10 @@ struct Estimate {
     double logRatio = 0;       // ln(mode / second largest)
     double logProbability = 0; // ln q(token); after the draw alone, as the next
     double logOthers = 0;      // -ln(1 - q(token)): how little q leaves to other tokens
+    double head = 0;           // the logit that a head gives of the token
     Link link = Link::identity;
 
-    double of(const Shape& shape, double logProbabilityOfToken) const;
+    double of(const Shape& shape, double logProbabilityOfToken, double headLogit = 0) const;
 };
 
 // Stops a round when an estimate falls below a threshold.
@@ -67,6 +69,9 @@ struct StopRule {
     std::optional<Gate> gate;
     std::optional<SurvivalGate> survival;
 };
+
+// Whether a rule weighs what a head's output says.
+bool weighs(const StopRule& rule, HeadOutput output);
 
 // Why a round stopped drafting.
 enum class StopReason {

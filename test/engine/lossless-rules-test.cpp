@@ -1,6 +1,7 @@
 // Every verifier draws from the target under every kind of stop rule (support/z-test.h). A part of the
 // matrix at two more settings; all of it with SPECDECPP_FULL=1 in the environment.
 
+#include "support/demo-head.h"
 #include "support/z-test.h"
 
 #include <doctest/doctest.h>
@@ -21,6 +22,11 @@ bool wantsAll() {
 std::vector<NamedRule> rules() {
     std::vector<NamedRule> all = {fixedRule(4)};
     all.insert(all.end(), gatedRules().begin(), gatedRules().end());
+    NamedRule& headed = all.emplace_back();
+    headed.name = "head";
+    headed.rule.length = 12;
+    headed.rule.survival = headGate();
+    headed.head = demoHead(HeadKind::full);
     return all;
 }
 
@@ -44,7 +50,7 @@ void checkMatrix(const SamplingSettings& settings, uint64_t seed, size_t rulesBy
 TEST_SUITE("lossless rules") {
 
     TEST_CASE("every verifier draws from the target under every kind of rule at temperature 1") {
-        checkMatrix(plainSampling(1), 200000, 6);
+        checkMatrix(plainSampling(1), 200000, 7);
     }
 
     TEST_CASE("verifiers draw from the target under rules at temperature 0.7") {

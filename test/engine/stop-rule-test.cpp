@@ -189,7 +189,14 @@ std::vector<RuleCase> ruleCases() {
     all.when = Gate::When::afterDraw;
     all.product = true;
     all.threshold = 0.35;
-    all.estimate = {0.3, 0.2, -0.3, 0.8, 0.1, 0.25, 0.4, Estimate::Link::logistic};
+    all.estimate = {.bias = 0.3,
+                    .logitMode = 0.2,
+                    .rootEntropy = -0.3,
+                    .margin = 0.8,
+                    .logRatio = 0.1,
+                    .logProbability = 0.25,
+                    .logOthers = 0.4,
+                    .link = Estimate::Link::logistic};
     return {
         gateCase("confidence", confidenceGate(0.4), mode),
         gateCase("confidence, product", product, mode),

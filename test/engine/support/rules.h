@@ -1,14 +1,17 @@
 #pragma once
 
+#include "acceptance-head.h"
 #include "stop-rule.h"
 #include "verifier.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
 struct NamedRule {
     std::string name;
     specdecpp::StopRule rule;
+    std::shared_ptr<const specdecpp::AcceptanceHead> head{}; // that the rule asks
 };
 
 // The gates of lib/policy, by the same estimates.

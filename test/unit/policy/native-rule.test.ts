@@ -44,6 +44,7 @@ test("a rule is handed over with its defaults", () => {
         logRatio: 0,
         logProbability: 0,
         logOthers: 0,
+        head: 0,
         link: "identity",
       },
     },
@@ -64,18 +65,19 @@ test("a survival gate is handed over as one row of numbers", () => {
     logRatio: 5,
     logProbability: 6,
     logOthers: 7,
+    head: 8,
     link: "logistic",
   };
   const row = (answer: unknown): number[] =>
     Array.from(nextRule(policy({ next: answer }), maxDraft, context).survival ?? []);
-  const none = [0, 0, 0, 0, 0, 0, 0, 0];
-  const all = [1, 2, 3, 4, 5, 6, 7, 1];
+  const none = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+  const all = [1, 2, 3, 4, 5, 6, 7, 8, 1];
   const thresholds = [0, 0.5, 0.4, 0.3];
   const ends = [...none, ...none, ...thresholds];
   const newest = { ...survival, newest: estimate };
   expect(row({ length: 4, survival: newest })).toEqual([...all, ...all, ...ends]);
   const older = { ...newest, older: { link: "exponential" } };
-  expect(row({ length: 4, survival: older })).toEqual([...all, ...none.with(7, 2), ...ends]);
+  expect(row({ length: 4, survival: older })).toEqual([...all, ...none.with(8, 2), ...ends]);
 });
 
 test.each<[string, unknown, string]>([
