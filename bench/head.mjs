@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { conditions } from "./setting.mjs";
+import { conditions, draftFile } from "./setting.mjs";
 
 const require = createRequire(import.meta.url);
 const { AcceptanceHead } = require("..");
@@ -17,6 +17,7 @@ const { judgedBy, scored } = require("../dist/head/evaluation.js");
 const { Scored } = require("../dist/head/metrics.js");
 const { outputsOf, reachedBy } = require("../dist/head/outputs.js");
 const { predictorsOf } = require("../dist/head/predictors.js");
+const { makeTokenTable, noTokens, withTokens } = require("../dist/head/token-table.js");
 const { trainOn } = require("../dist/head/train-head.js");
 const { drawResamples, figure } = require("../dist/replay/bootstrap.js");
 
@@ -65,8 +66,12 @@ async function temperatureOf(folder) {
 async function evaluate(head, examples) {
   const { kind } = head.info;
   const indices = Int32Array.from({ length: examples.count }, (_, i) => i);
-  const inputs = gather(examples, indices, kind);
-  const logits = await head.scores(inputs, Int32Array.from(examples.position));
+  const logits = await head.scores(gather(examples, indices, kind), {
+    known: examples.columns,
+    scalars: examples.scalars,
+    token: examples.token,
+    position: Int32Array.from(examples.position),
+  });
   return { kind, examples, indices, logits };
 }
 
@@ -101,7 +106,7 @@ const tables = [];
 
 /** Outputs against predictors, on every trace that is to be judged by. */
 async function compare(/** @type {string} */ file) {
-  using head = await AcceptanceHead.load(file);
+  const head = await AcceptanceHead.load(file);
   for (const named of values.eval) {
     const [name = "", folder = ""] = named.split("=");
     const temperature = await temperatureOf(folder);
@@ -141,6 +146,7 @@ async function compare(/** @type {string} */ file) {
       );
     }
   }
+  head.dispose();
 }
 
 /** Examples behind each other, for predictors that are fitted on some and judged by others. */
@@ -245,13 +251,21 @@ const variants = [
   ...[0.125, 0.25, 0.5].map((share) => ({ name: `${100 * share} % of the prompts`, share })),
   { name: "without what follows a rejection", train: onlyReached },
   { name: "no state", see: noStates },
-  { name: "no scalars", see: withoutColumns(/^(?!first$)/) },
-  { name: "no scalars of the drawn token", see: withoutColumns(/^drawn\./) },
+  { name: "no scalars", see: withoutColumns(/^(?!first$)/), options: { tokenColumns: 0 } },
+  {
+    name: "nothing of the drawn token",
+    see: withoutColumns(/^drawn\./),
+    options: { tokenColumns: 0 },
+  },
   { name: "no scalars of the previous token", see: withoutColumns(/^previous\./) },
   { name: "no position", see: withoutColumns(/^log-position$/) },
   { name: "with the text's recent acceptance", see: withRecent },
   ...[0, 1, 2, 3, 4].map((depth) => ({ name: `depth ${depth}`, options: { depth } })),
   ...[16, 32, 64, 128, 256].map((hidden) => ({ name: `hidden ${hidden}`, options: { hidden } })),
+  ...[0, 8, 16, 64, 128].map((tokenColumns) => ({
+    name: `${tokenColumns} numbers of the drawn token`,
+    options: { tokenColumns },
+  })),
   ...[5, 10, 20, 40].map((epochs) => ({ name: `epochs ${epochs}`, options: { epochs } })),
   ...[0, 0.01, 0.1, 0.3, 1].map((weightDecay) => ({
     name: `weight decay ${weightDecay}`,
@@ -283,10 +297,13 @@ async function ablate() {
     /** @type {any[]} */
     const results = [];
     for (let seed = 0; seed < Number(values.seeds); ++seed) {
-      const result = await trainOn(examples, headers, {
-        ...{ trace: folders, out: head, threads, seed, ...options },
-      });
-      using trained = await AcceptanceHead.load(head);
+      const given = { trace: folders, out: head, threads, seed, ...options };
+      const table =
+        options.tokenColumns === 0
+          ? noTokens
+          : await makeTokenTable(draftFile, headers[0], options.tokenColumns ?? 32, 0);
+      const result = await trainOn(withTokens(examples, table), headers, given, table);
+      const trained = await AcceptanceHead.load(head);
       /** @type {Record<string, any>} */
       const metrics = {};
       for (const named of values.eval) {
@@ -297,6 +314,7 @@ async function ablate() {
         }
       }
       print({ variant: name, seed, best: result.best, epochs: result.epochs.length, metrics });
+      trained.dispose();
       results.push(metrics);
     }
     const mean = (/** @type {string} */ heading) =>

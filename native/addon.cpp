@@ -6,6 +6,7 @@
 #include "engine/deepen.h"
 #include "engine/head-features.h"
 #include "engine/quantize.h"
+#include "engine/token-embeddings.h"
 #include "errors.h"
 #include "head-trainer-wrap.h"
 #include "head-values.h"
@@ -79,6 +80,19 @@ Napi::Value quantizeCall(const Napi::CallbackInfo& info) {
                       threads = intArgument(info, 3)] { quantize(input, output, type, threads); });
 }
 
+Napi::Value tokenEmbeddingsCall(const Napi::CallbackInfo& info) {
+    return PromiseWorker<TokenEmbeddings>::run(
+        info.Env(), Napi::Object::New(info.Env()),
+        [path = stringArgument(info, 0), tokens = tokensArgument(info, 1)] { return tokenEmbeddings(path, tokens); },
+        [](Napi::Env env, const TokenEmbeddings& embeddings) -> Napi::Value {
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("width", embeddings.width);
+            object.Set("vocabularySize", embeddings.vocabularySize);
+            object.Set("numbers", toFloat32Array(env, embeddings.numbers));
+            return object;
+        });
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     if (loadedRelease() != SPECDECPP_LLAMA_RELEASE) {
         throw makeError(env, "ERR_RELEASE_MISMATCH",
@@ -97,6 +111,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     exports.Set("HeadTrainer", HeadTrainerWrap::define(env));
     exports.Set("AcceptanceHead", HeadWrap::define(env));
     exports.Set("headColumns", toArray(env, HeadFeatures::names()));
+    exports.Set("tokenEmbeddings", Napi::Function::New(env, tokenEmbeddingsCall));
     exports.Set("headScalars", Napi::Function::New(env, headScalarsCall));
     return exports;
 }

@@ -81,11 +81,16 @@ Napi::Value HeadTrainerWrap::save(const Napi::CallbackInfo& info) {
     const std::string path = stringArgument(info, 0);
     const HeadMetadata metadata = metadataArgument(info, 1);
     const std::string type = stringArgument(info, 2);
+    std::vector<float> tokens;
+    if (!info[3].IsUndefined()) {
+        const auto given = arrayArgument<float>(info, 3);
+        tokens.assign(given.begin(), given.end());
+    }
     busy_ = true;
     return PromiseWorker<bool>::run(
         info.Env(), info.This().As<Napi::Object>(),
-        [&trainer, path, metadata, type] {
-            writeHead(path, trainer.shape(), trainer.scaling(), trainer.parameters(), metadata, type);
+        [&trainer, path, metadata, type, tokens = std::move(tokens)] {
+            writeHead(path, trainer.shape(), trainer.scaling(), trainer.parameters(), metadata, type, tokens);
             return true;
         },
         [](Napi::Env env, const bool&) { return env.Undefined(); }, [this] { busy_ = false; });

@@ -51,6 +51,7 @@ Napi::Value describe(Napi::Env env, const AcceptanceHead& head) {
     info.Set("parameters", static_cast<double>(shape.parameters()));
     info.Set("sizeBytes", static_cast<double>(file.sizeBytes));
     info.Set("metadata", toObject(env, file.metadata));
+    info.Set("tokens", toFloat32Array(env, file.tokens));
     info.Set("tensors", describeTensors(env, file));
     return info;
 }

@@ -9,6 +9,7 @@ import type { HeadMetrics } from "./metrics";
 import type { HeadType } from "./options";
 import { type HeadOutput, outputsOf } from "./outputs";
 import type { ByOutput } from "./report";
+import { scalarsOf } from "./token-table";
 
 /** What a head file says of itself. */
 export interface HeadInfo {
@@ -49,13 +50,18 @@ export interface HeadPair {
 
 /** A trained head, loaded from its file. */
 export class AcceptanceHead {
+  readonly #tokens: Float32Array;
+
   private constructor(
     /** The file. */
     readonly path: string,
     /** @internal */
     readonly native: NativeAcceptanceHead,
     readonly info: HeadInfo,
-  ) {}
+    tokens: Float32Array,
+  ) {
+    this.#tokens = tokens;
+  }
 
   /**
    * Loads a head file, as trainHead writes it. Rejects with ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD (damaged) or
@@ -66,7 +72,8 @@ export class AcceptanceHead {
     const { AcceptanceHead: Native } = loadAddon();
     const native = call(() => new Native(path));
     try {
-      return new AcceptanceHead(path, native, infoOf(path, await callAsync(() => native.load())));
+      const loaded = await callAsync(() => native.load());
+      return new AcceptanceHead(path, native, infoOf(path, loaded), loaded.tokens);
     } catch (error) {
       native.dispose();
       throw error;
@@ -110,9 +117,24 @@ export class AcceptanceHead {
     );
   }
 
-  /** Calibrated logits, [n][outputs]. @internal */
-  scores(inputs: NativeHeadInputs, positions: Int32Array): Promise<Float32Array> {
-    return callAsync(() => this.native.scores(inputs, positions));
+  /**
+   * Calibrated logits, [n][outputs], of draft steps: their states and k, the scalars that the addon knows,
+   * [n][known], and the tokens drawn.
+   * @internal
+   */
+  scores(
+    { states, stateOf }: Pick<NativeHeadInputs, "states" | "stateOf">,
+    steps: {
+      known: readonly string[];
+      scalars: Float32Array;
+      token: Int32Array;
+      position: Int32Array;
+    },
+  ): Promise<Float32Array> {
+    const { known, scalars: all, token, position } = steps;
+    const { columns } = this.info;
+    const scalars = scalarsOf(columns, this.#tokens, known, all, token);
+    return callAsync(() => this.native.scores({ states, stateOf, scalars }, position));
   }
 
   /** Frees it. Calling it again does nothing. */

@@ -38,6 +38,8 @@ export interface HeadExamples {
   reached: Uint8Array;
   /** [n]: p/q of Y_{k+1}, not capped. */
   ratio: Float32Array;
+  /** [n]: Y_{k+1}; -1 in traces of mode "paper". */
+  token: Int32Array;
   /** [n]: k. */
   position: Uint8Array;
   /** [n]: the prompt's index; the same one in several traces of a file of prompts is the same prompt. */
@@ -148,6 +150,7 @@ class Builder {
         part.reached[2 * i] = k > 0 && k <= reached ? 1 : 0;
         part.reached[2 * i + 1] = k < reached ? 1 : 0;
         part.ratio[i] = ratio[row] ?? NaN;
+        part.token[i] = record.token[row] ?? -1;
         part.position[i] = k;
       }
     }
@@ -169,6 +172,7 @@ class Builder {
       part.labels.set([Math.min(1, record.ratio[position] ?? NaN), NaN], 2 * i);
       part.reached[2 * i] = 1;
       part.ratio[i] = NaN;
+      part.token[i] = -1;
       part.position[i] = 1;
     }
     this.#parts.push(part);
@@ -197,6 +201,7 @@ class Builder {
       labels: joined(Float32Array, (part) => part.labels),
       reached: joined(Uint8Array, (part) => part.reached),
       ratio: joined(Float32Array, (part) => part.ratio),
+      token: joined(Int32Array, (part) => part.token),
       position,
       prompt: joined(Int32Array, (part) => part.prompt),
     };
@@ -209,6 +214,7 @@ class Builder {
       labels: new Float32Array(2 * n),
       reached: new Uint8Array(2 * n),
       ratio: new Float32Array(n),
+      token: new Int32Array(n),
       position: new Uint8Array(n),
       prompt: new Int32Array(n).fill(prompt),
     };

@@ -33,6 +33,13 @@ export interface TrainHeadOptions {
   tied?: boolean;
   /** Width of each output's own layer, 1…4096; kind "full" alone. Default 64. */
   hidden?: number;
+  /**
+   * Numbers that the head has of the drawn token itself, out of the draft's embedding of it, 0…128; kind "full"
+   * alone. They take 2 bytes each for every token of the vocabulary. Default 32.
+   */
+  tokenColumns?: number;
+  /** The draft's GGUF file, which token columns are made from. Default: where it was when it was traced. */
+  draft?: string;
   /** Passes over the examples at most, 1…1000. Default 10. */
   epochs?: number;
   /** Epochs without a better loss on held-out prompts after which training ends, 1…1000. Default 3. */
@@ -64,8 +71,8 @@ export interface TrainHeadOptions {
 }
 
 export type ResolvedTraining = Required<
-  Omit<TrainHeadOptions, "trace" | "onStart" | "onProgress" | "onEpoch" | "signal">
-> & { traces: readonly string[] };
+  Omit<TrainHeadOptions, "trace" | "draft" | "onStart" | "onProgress" | "onEpoch" | "signal">
+> & { traces: readonly string[]; draft: string | undefined };
 
 export function resolveTraining(given: TrainHeadOptions): ResolvedTraining {
   const options = object("trainHead's options", given, keys);
@@ -81,6 +88,9 @@ export function resolveTraining(given: TrainHeadOptions): ResolvedTraining {
     throw invalid("out", "the path of a file", options.out);
   }
   const kind = oneOf("kind", options.kind, "full", ["full", "paper"]);
+  if (options.draft !== undefined && (typeof options.draft !== "string" || options.draft === "")) {
+    throw invalid("draft", "the path of a GGUF file", options.draft);
+  }
   if (kind === "paper" && options.hidden !== undefined) {
     throw invalid("hidden", 'left out for kind "paper", which has no such layer', options.hidden);
   }
@@ -91,6 +101,8 @@ export function resolveTraining(given: TrainHeadOptions): ResolvedTraining {
     depth: whole("depth", options.depth, kind === "paper" ? 3 : 1, 0, 4),
     tied: flag("tied", options.tied, false),
     hidden: kind === "paper" ? 0 : whole("hidden", options.hidden, 64, 1, 4096),
+    tokenColumns: kind === "paper" ? 0 : whole("tokenColumns", options.tokenColumns, 32, 0, 128),
+    draft: options.draft,
     epochs: whole("epochs", options.epochs, 10, 1, 1000),
     patience: whole("patience", options.patience, 3, 1, 1000),
     batchSize: whole("batchSize", options.batchSize, 256, 1, 65536),
@@ -111,6 +123,8 @@ const keys = [
   "depth",
   "tied",
   "hidden",
+  "tokenColumns",
+  "draft",
   "epochs",
   "patience",
   "batchSize",

@@ -41,6 +41,7 @@ import type {
   TrainingPlan,
 } from "./report";
 import { type Part, splitPrompts } from "./split";
+import { makeTokenTable, noTokens, type TokenTable, withTokens } from "./token-table";
 
 const warmUp = 0.03;
 
@@ -61,7 +62,16 @@ export async function trainHead(given: TrainHeadOptions): Promise<TrainHeadResul
   const { kind, seed, traces } = options;
   const headers = await readHeaders(traces, kind);
   const examples = await loadExamples(traces, { kind, seed, signal: given.signal });
-  return trainOn(examples, headers, given);
+  const table = await tokensFor(options, headers);
+  return trainOn(withTokens(examples, table), headers, given, table);
+}
+
+function tokensFor(
+  { tokenColumns, draft, seed }: ResolvedTraining,
+  [header]: readonly TraceHeader[],
+): Promise<TokenTable> | TokenTable {
+  if (tokenColumns === 0 || header === undefined) return noTokens;
+  return makeTokenTable(draft ?? header.models.draft, header, tokenColumns, seed);
 }
 
 /** The same with examples in memory, which may have other columns than traces give. @internal */
@@ -69,8 +79,9 @@ export function trainOn(
   examples: HeadExamples,
   headers: readonly TraceHeader[],
   given: TrainHeadOptions,
+  table: TokenTable,
 ): Promise<TrainHeadResult> {
-  return new Training(resolveTraining(given), given, headers, examples).run();
+  return new Training(resolveTraining(given), given, headers, examples, table).run();
 }
 
 class Training {
@@ -85,6 +96,7 @@ class Training {
     private readonly given: TrainHeadOptions,
     private readonly headers: readonly TraceHeader[],
     private readonly examples: HeadExamples,
+    private readonly table: TokenTable,
   ) {
     const partOf = splitPrompts(examples.prompt, options.seed);
     for (const part of partOf.values()) this.#prompts[part] += 1;
@@ -277,7 +289,7 @@ class Training {
       trainingMetadata(this.options, this.headers, outputs),
       this.options.calibrate && calibrationMetadata(calibrations),
     );
-    await callAsync(() => this.#trainer.save(out, metadata, type));
+    await callAsync(() => this.#trainer.save(out, metadata, type, this.table.numbers));
     const { size } = await stat(out);
     return { out, sizeBytes: size, plan, epochs, best, outputs, ...survivals };
   }

@@ -23,6 +23,11 @@ export interface NativeAddon {
    * and entropy of the q that it was drawn from. Gives [sum of lengths][headColumns.length], not standardized.
    */
   headScalars(lengths: Uint8Array, rows: Float32Array, temperature: number): Float32Array;
+  /** Input embeddings of tokens, [tokens][width], out of a model's file. */
+  tokenEmbeddings(
+    path: string,
+    tokens: Int32Array,
+  ): Promise<{ width: number; vocabularySize: number; numbers: Float32Array }>;
 }
 
 export interface Device {
@@ -327,11 +332,13 @@ export interface NativeHeadTrainer {
    * numbers become f64. With them calibration, if there is any: `specdecpp.head.calibration.slope` [outputs] and
    * `specdecpp.head.calibration.bias` [outputs][8], by the position of the token that is judged: 1, 2, 3, 4, 5–6,
    * 7–8, 9–12, 13 and more.
+   * tokens: [vocabulary][columns named "drawn.token.…"], what these columns are when a token has been drawn.
    */
   save(
     path: string,
     metadata: Readonly<Record<string, NativeHeadValue>>,
     type: "f32" | "f16" | "q8_0",
+    tokens?: Float32Array,
   ): Promise<void>;
 }
 
@@ -342,6 +349,8 @@ export interface NativeHeadInfo extends NativeHeadShape {
   deviation: Float32Array;
   parameters: number;
   sizeBytes: number;
+  /** As they were saved. */
+  tokens: Float32Array;
   /** All keys of the file. */
   metadata: Record<string, NativeHeadValue>;
   tensors: { name: string; type: string; shape: number[] }[];

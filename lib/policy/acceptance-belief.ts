@@ -1,5 +1,5 @@
 import { OnlineLogistic } from "./online-logistic";
-import type { DraftedToken, Estimate, SurvivalGate } from "./policy";
+import type { DraftedToken, Estimate, HeadLogits, SurvivalGate } from "./policy";
 
 /** Weights of an estimate's features. */
 export type Weights = Partial<Record<Feature, number>>;
@@ -7,20 +7,23 @@ export type Weights = Partial<Record<Feature, number>>;
 /** Where beliefs start. */
 export interface Start {
   newest: Weights;
+  /** Where a head tells more of a token that the draft has read. */
+  older?: Weights;
   before: Weights;
   next: Weights;
-  /** What a round's first token is accepted with, and those after a token whose successor is asked about. */
+  /** What a round's first token is accepted with, and those further on. */
   mean: number;
 }
 
-type Estimates = Pick<SurvivalGate, "newest" | "before" | "next">;
+type Estimates = Pick<SurvivalGate, "newest" | "older" | "before" | "next">;
 
-/** Features of an estimate, of a token and its q; as native/engine/stop-rule.cpp has them. */
+/** Features of an estimate, of a token and its q, as native/engine/stop-rule.cpp has them. */
 const features = {
   bias: () => 1,
   logRatio: ({ mode, margin }: DraftedToken) => Math.log(mode / Math.max(mode - margin, 1e-6)),
   rootEntropy: ({ entropy }: DraftedToken) => Math.sqrt(entropy),
   logOthers: ({ q }: DraftedToken) => -Math.log(Math.max(1 - q, 1e-9)),
+  head: ({ head }: DraftedToken, asked: keyof HeadLogits) => head?.[asked] ?? NaN,
 } as const;
 type Feature = keyof typeof features;
 
@@ -43,6 +46,7 @@ const recentMemory = 0.8;
  */
 export class AcceptanceBelief {
   readonly #newest: Regression;
+  readonly #older: Regression | undefined;
   readonly #before: Regression;
   readonly #next: Regression;
   #first: number;
@@ -51,9 +55,10 @@ export class AcceptanceBelief {
   #recent = 0;
 
   constructor(start: Start) {
-    this.#newest = new Regression(start.newest);
-    this.#before = new Regression(start.before);
-    this.#next = new Regression(start.next);
+    this.#newest = new Regression(start.newest, "newest");
+    this.#older = start.older && new Regression(start.older, "older");
+    this.#before = new Regression(start.before, "before");
+    this.#next = new Regression(start.next, "newest");
     this.#first = start.mean;
     this.#later = start.mean;
   }
@@ -71,6 +76,7 @@ export class AcceptanceBelief {
   estimates(): Estimates {
     return {
       newest: this.#newest.estimate(this.#recent),
+      ...(this.#older && { older: this.#older.estimate(this.#recent) }),
       before: this.#before.estimate(this.#recent),
       next: this.#next.estimate(this.#recent),
     };
@@ -90,6 +96,7 @@ export class AcceptanceBelief {
       believed += survival;
       surprise += reached * (acceptance - predicted);
       this.#newest.learn(token, acceptance, reached, recent);
+      this.#older?.learn(token, acceptance, reached, recent);
       this.#before.learn(token, acceptance, reached, recent);
       const last = draft[i - 1];
       if (last === undefined) this.#learnFirst(acceptance);
@@ -119,7 +126,11 @@ class Regression {
   readonly #names: readonly Feature[];
   readonly #model: OnlineLogistic;
 
-  constructor(start: Weights) {
+  /** asked: what of a head it weighs. */
+  constructor(
+    start: Weights,
+    private readonly asked: keyof HeadLogits,
+  ) {
     this.#names = Object.keys(start) as Feature[];
     this.#model = new OnlineLogistic(Object.values(start), belief / 4, memory);
   }
@@ -135,10 +146,12 @@ class Regression {
   }
 
   learn(token: DraftedToken, label: number, weight: number, offset: number): void {
-    this.#model.learn(this.#of(token), label, weight, offset);
+    const values = this.#of(token);
+    // A head has not been asked once more of a draft's last token.
+    if (!values.some(Number.isNaN)) this.#model.learn(values, label, weight, offset);
   }
 
   #of(token: DraftedToken): number[] {
-    return this.#names.map((name) => features[name](token));
+    return this.#names.map((name) => features[name](token, this.asked));
   }
 }

@@ -93,6 +93,18 @@ export interface DraftedToken {
   p: number;
   /** The probability that it is accepted, given that those before it are; NaN before the verification. */
   acceptance: number;
+  /** What a head says of it, if there is one. */
+  head?: HeadLogits;
+}
+
+/** Log-odds of a token's acceptance; NaN where a head has no such output, or was not asked. */
+export interface HeadLogits {
+  /** When the q is there that it is drawn from. */
+  before: number;
+  /** When it has been drawn. */
+  newest: number;
+  /** When the draft has read it. */
+  older: number;
 }
 
 /** What a round did. */

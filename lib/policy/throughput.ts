@@ -33,6 +33,24 @@ const starts: Record<"greedy" | "sampled", Start> = {
   },
 };
 
+/** The same with a head, to what it says and to what it leaves. */
+const startsWithHead: Record<"greedy" | "sampled", Start> = {
+  greedy: {
+    newest: { bias: 2.4, head: 0.7, logOthers: -1.8, logRatio: 1.3, rootEntropy: -1.06 },
+    older: { bias: 1.6, head: 0.75, logOthers: -1.9, logRatio: 1.4, rootEntropy: -0.66 },
+    before: { bias: 0.26, head: 0.65, logRatio: 0.86, rootEntropy: -0.09 },
+    next: { bias: 1.6, head: 0.2, logOthers: 0.5, logRatio: -0.6, rootEntropy: -0.1 },
+    mean: 0.85,
+  },
+  sampled: {
+    newest: { bias: 0.4, head: 0.66, logOthers: 0.46, logRatio: -0.09, rootEntropy: -0.03 },
+    older: { bias: 0.56, head: 0.66, logOthers: 0.45, logRatio: -0.1, rootEntropy: -0.11 },
+    before: { bias: 0.88, head: 0.66, logRatio: 0.04, rootEntropy: -0.28 },
+    next: { bias: 1.43, head: 0.13, logOthers: -0.06, logRatio: 0, rootEntropy: -0.29 },
+    mean: 0.75,
+  },
+};
+
 /** Rounds that are plain to have a price to compare with; and after how many the next of them comes. */
 const firstPlain = [1, 4];
 const plainPeriod = 1024;
@@ -52,12 +70,16 @@ class ThroughputPolicy implements Policy {
   readonly #regimes: Partial<Record<keyof typeof starts, Regime>> = {};
   #current: Regime | undefined;
 
-  constructor(private readonly maxDraft: number) {}
+  constructor(
+    private readonly maxDraft: number,
+    private readonly hasHead: boolean,
+  ) {}
 
   next(context: RoundContext): StopRule {
     // What temperature 0 teaches is of no use above it.
     const name = context.greedy ? "greedy" : "sampled";
-    this.#current = this.#regimes[name] ??= new Regime(starts[name], this.maxDraft);
+    const start = (this.hasHead ? startsWithHead : starts)[name];
+    this.#current = this.#regimes[name] ??= new Regime(start, this.maxDraft);
     return this.#current.next(context);
   }
 
@@ -183,5 +205,5 @@ function bestRound(
 export const throughput: PolicyKind = {
   name: "throughput",
   describe: "while a further token is expected to be worth its time, by predictions and prices",
-  create: (_, maxDraft) => new ThroughputPolicy(maxDraft),
+  create: (_, maxDraft, head) => new ThroughputPolicy(maxDraft, head === "full"),
 };

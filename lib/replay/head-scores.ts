@@ -21,7 +21,7 @@ export async function scoresOf(
   record: TraceRecord,
   temperature: number,
 ): Promise<HeadScores> {
-  const { kind, width, columns } = head.info;
+  const { kind, width } = head.info;
   const { drafted, token } = record;
   const rows = token.length;
   const scores = {
@@ -31,14 +31,14 @@ export async function scoresOf(
   };
   if (rows === 0) return scores;
   const stateOf = new Int32Array(rows);
-  const positions = new Int32Array(rows);
+  const position = new Int32Array(rows);
   const shape = new Float32Array(4 * rows);
   let row = 0;
   let state = 0;
   for (const length of drafted) {
     for (let k = 0; k < length; ++k, ++row, ++state) {
       stateOf[row] = state;
-      positions[row] = k;
+      position[row] = k;
       const { logq, mode, margin, entropy } = record;
       shape.set(
         [logq[row] ?? NaN, mode[row] ?? NaN, margin[row] ?? NaN, entropy[row] ?? NaN],
@@ -48,34 +48,20 @@ export async function scoresOf(
     if (length > 0) state += 1; // the one after the last row
   }
   const lengths = drafted.filter((length) => length > 0);
-  const scalars =
-    kind === "paper"
-      ? new Float32Array()
-      : select(
-          call(() => loadAddon().headScalars(lengths, shape, temperature)),
-          columns,
-        );
+  const addon = loadAddon();
+  const steps = {
+    known: addon.headColumns,
+    scalars: call(() => addon.headScalars(lengths, shape, temperature)),
+    ...{ token, position },
+  };
   const states = record.states.subarray(0, state * width);
-  const logits = await head.scores({ states, stateOf, scalars }, positions);
+  const logits = await head.scores({ states, stateOf }, steps);
   const outputs = kind === "paper" ? 1 : 3;
   for (let i = 0; i < rows; ++i) {
-    if ((positions[i] ?? 0) > 0) scores.older[i - 1] = logits[i * outputs] ?? NaN;
+    if ((position[i] ?? 0) > 0) scores.older[i - 1] = logits[i * outputs] ?? NaN;
     if (kind === "paper") continue;
     scores.before[i] = logits[i * outputs + 1] ?? NaN;
     scores.newest[i] = logits[i * outputs + 2] ?? NaN;
   }
   return scores;
-}
-
-/** The columns that a head reads, in its order: it may be older than the newest of them. */
-function select(scalars: Float32Array, columns: readonly string[]): Float32Array {
-  const all = call(() => loadAddon().headColumns);
-  if (columns.join() === all.join()) return scalars;
-  const from = columns.map((name) => all.indexOf(name));
-  const rows = scalars.length / all.length;
-  return Float32Array.from(
-    { length: rows * columns.length },
-    (_, i) =>
-      scalars[Math.floor(i / columns.length) * all.length + (from[i % columns.length] ?? 0)] ?? NaN,
-  );
 }

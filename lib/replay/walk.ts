@@ -145,6 +145,7 @@ function invalidLength(policy: Policy, length: number): SpecdecError {
 
 function details(reply: Reply, start: number, drafted: number): DraftedToken[] {
   const first = reply.firstRow[start] ?? 0;
+  const { head } = reply;
   return Array.from({ length: drafted }, (_, i) => {
     const row = first + i;
     const ratio = reply.ratio[row] ?? NaN;
@@ -157,6 +158,13 @@ function details(reply: Reply, start: number, drafted: number): DraftedToken[] {
       entropy: reply.entropy[row] ?? NaN,
       p: ratio * q,
       acceptance: Math.min(1, ratio),
+      ...(head && {
+        head: {
+          before: head.before[row] ?? NaN,
+          newest: head.newest[row] ?? NaN,
+          older: head.older[row] ?? NaN,
+        },
+      }),
     };
   });
 }

@@ -1,5 +1,6 @@
 #include "head-features.h"
 
+#include "head-shape.h"
 #include "log-odds.h"
 
 #include <algorithm>
@@ -67,8 +68,9 @@ const std::vector<std::string>& HeadFeatures::names() {
 }
 
 bool HeadFeatures::tellsOfDrawn(const std::string& name) {
-    return std::any_of(table.begin(), table.end(),
-                       [&](const NamedColumn& column) { return column.name == name && column.tellsOfDrawn; });
+    return name.starts_with(tokenColumn) || std::any_of(table.begin(), table.end(), [&](const NamedColumn& column) {
+               return column.name == name && column.tellsOfDrawn;
+           });
 }
 
 void HeadFeatures::write(std::span<float> columns) const {

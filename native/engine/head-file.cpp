@@ -22,6 +22,8 @@ constexpr double formatVersion = 1;
 
 const std::string prefix = "specdecpp.head.";
 
+const char* const tokensName = "tokens.weight";
+
 // What a file says of the head's shape, so that no other metadata may.
 const char* const ownKeys[] = {"version", "kind",  "width", "depth",     "tied", "hidden",
                                "columns", "masks", "mean",  "deviation", "type"};
@@ -93,13 +95,17 @@ public:
         file.metadata = metadata_;
         file.sizeBytes = std::filesystem::file_size(path_);
         const std::vector<HeadTensor> expected = file.shape.tensors();
-        if (gguf_get_n_tensors(header_.file()) != static_cast<int64_t>(expected.size())) {
+        const size_t count = expected.size() + (file.shape.tokenColumns() > 0 ? 1 : 0);
+        if (gguf_get_n_tensors(header_.file()) != static_cast<int64_t>(count)) {
             refuse("it has " + std::to_string(gguf_get_n_tensors(header_.file())) + " tensors instead of " +
-                   std::to_string(expected.size()));
+                   std::to_string(count));
         }
         std::ifstream in(path_, std::ios::binary);
         for (const HeadTensor& tensor : expected) {
             file.tensors.push_back(readTensor(in, tensor, file));
+        }
+        if (file.shape.tokenColumns() > 0) {
+            file.tokens = readTokens(in, file);
         }
         return file;
     }
@@ -123,12 +129,25 @@ private:
         return shape;
     }
 
-    HeadFile::Tensor readTensor(std::ifstream& in, const HeadTensor& tensor, const HeadFile& file) const {
-        const int64_t id = gguf_find_tensor(header_.file(), tensor.name.c_str());
-        if (id < 0) {
-            refuse("it has no tensor " + tensor.name);
+    std::vector<float> readTokens(std::ifstream& in, const HeadFile& file) const {
+        const ggml_tensor* found = find(tokensName);
+        if (found->ne[0] != file.shape.tokenColumns() || ggml_n_dims(found) > 2 || found->type != GGML_TYPE_F16) {
+            refuse("the tensor " + std::string(tokensName) + " has another size or type than its columns say");
         }
-        const ggml_tensor* found = header_.tensor(tensor.name);
+        const HeadTensor tensor{tokensName, static_cast<int>(found->ne[1]), static_cast<int>(found->ne[0]), 0, true};
+        return readData(in, tensor, found->type, file).numbers();
+    }
+
+    const ggml_tensor* find(const std::string& name) const {
+        const ggml_tensor* found = header_.tensor(name);
+        if (found == nullptr) {
+            refuse("it has no tensor " + name);
+        }
+        return found;
+    }
+
+    HeadFile::Tensor readTensor(std::ifstream& in, const HeadTensor& tensor, const HeadFile& file) const {
+        const ggml_tensor* found = find(tensor.name);
         if (found->ne[0] * found->ne[1] != static_cast<int64_t>(tensor.size()) || ggml_n_dims(found) > 2 ||
             (tensor.columns > 1 && found->ne[0] != tensor.columns)) {
             refuse("the tensor " + tensor.name + " has another size than a head with " + file.shape.description());
@@ -137,12 +156,17 @@ private:
         if (type == matrixTypes().end() || found->type != type->second) {
             refuse("the type of " + tensor.name + " is " + ggml_type_name(found->type) + ", which it cannot be");
         }
+        return readData(in, tensor, found->type, file);
+    }
+
+    HeadFile::Tensor readData(std::ifstream& in, const HeadTensor& tensor, ggml_type type, const HeadFile& file) const {
+        const int64_t id = gguf_find_tensor(header_.file(), tensor.name.c_str());
         const size_t size = gguf_get_tensor_size(header_.file(), id);
         const uint64_t begin = gguf_get_data_offset(header_.file()) + gguf_get_tensor_offset(header_.file(), id);
         if (begin + size > file.sizeBytes) {
             throw EngineError("ERR_MODEL_LOAD", path_ + " ends before its data does. Fetch it again.");
         }
-        HeadFile::Tensor result{tensor, found->type, std::vector<std::byte>(size)};
+        HeadFile::Tensor result{tensor, type, std::vector<std::byte>(size)};
         in.seekg(static_cast<std::streamoff>(begin));
         in.read(reinterpret_cast<char*>(result.data.data()), static_cast<std::streamsize>(size));
         if (!in) {
@@ -242,9 +266,16 @@ HeadFile readHead(const std::string& path) {
 }
 
 void writeHead(const std::string& path, const HeadShape& shape, const HeadScaling& scaling,
-               std::span<const float> parameters, const HeadMetadata& metadata, const std::string& type) {
+               std::span<const float> parameters, const HeadMetadata& metadata, const std::string& type,
+               std::span<const float> tokens) {
     checkWritten(shape, metadata, type);
-    if (!areFinite(parameters)) {
+    const int tokenColumns = shape.tokenColumns();
+    if (tokenColumns == 0 ? !tokens.empty() : tokens.empty() || tokens.size() % tokenColumns != 0) {
+        throw EngineError("ERR_INVALID_ARGUMENT",
+                          "A head's table of tokens must have rows of " + std::to_string(tokenColumns) +
+                              " numbers, as its columns say, but has " + std::to_string(tokens.size()) + " in all.");
+    }
+    if (!areFinite(parameters) || !areFinite(tokens)) {
         throw EngineError("ERR_INVALID_ARGUMENT", "Not all of the head's weights are numbers: its training has gone "
                                                   "astray. Train with lower learning rates.");
     }
@@ -255,9 +286,8 @@ void writeHead(const std::string& path, const HeadShape& shape, const HeadScalin
         writeValue(file.get(), key, value);
     }
     std::vector<std::vector<std::byte>> data;
-    for (const HeadTensor& tensor : shape.tensors()) {
-        const ggml_type type_ = readsStates(tensor, shape) ? matrixTypes().at(type) : GGML_TYPE_F32;
-        data.push_back(encoded(tensor, type_, parameters.data() + tensor.offset));
+    const auto add = [&](const HeadTensor& tensor, ggml_type type_, const float* numbers) {
+        data.push_back(encoded(tensor, type_, numbers));
         const std::unique_ptr<ggml_context, decltype(&ggml_free)> context(
             ggml_init({ggml_tensor_overhead(), nullptr, /*no_alloc =*/true}), ggml_free);
         ggml_tensor* described = tensor.columns == 1
@@ -265,6 +295,14 @@ void writeHead(const std::string& path, const HeadShape& shape, const HeadScalin
                                      : ggml_new_tensor_2d(context.get(), type_, tensor.columns, tensor.rows);
         ggml_set_name(described, tensor.name.c_str());
         gguf_add_tensor(file.get(), described); // a copy of it
+    };
+    for (const HeadTensor& tensor : shape.tensors()) {
+        add(tensor, readsStates(tensor, shape) ? matrixTypes().at(type) : GGML_TYPE_F32,
+            parameters.data() + tensor.offset);
+    }
+    if (tokenColumns > 0) {
+        add({tokensName, static_cast<int>(tokens.size() / tokenColumns), tokenColumns, 0, true}, GGML_TYPE_F16,
+            tokens.data());
     }
     std::vector<char> header(gguf_get_meta_size(file.get()));
     gguf_get_meta_data(file.get(), header.data());

@@ -33,6 +33,7 @@ struct HeadFile {
     HeadMetadata metadata;
     std::string type;            // of the matrices of states
     std::vector<Tensor> tensors; // as HeadShape::tensors()
+    std::vector<float> tokens;   // [vocabulary][tokenColumns()], what the columns of a drawn token are
     uint64_t sizeBytes = 0;
 
     // All numbers, one tensor after the other.
@@ -44,8 +45,10 @@ HeadFile readHead(const std::string& path);
 
 // type: "f32", "f16" or "q8_0", of the matrices of states; all else is f32.
 // metadata: keys beside those of the head itself, calibration among them.
+// tokens: as HeadFile::tokens, written as f16; empty if the shape has no columns of it.
 // Throws ERR_INVALID_ARGUMENT or ERR_WRITE; a failure leaves no file.
 void writeHead(const std::string& path, const HeadShape& shape, const HeadScaling& scaling,
-               std::span<const float> parameters, const HeadMetadata& metadata, const std::string& type);
+               std::span<const float> parameters, const HeadMetadata& metadata, const std::string& type,
+               std::span<const float> tokens = {});
 
 } // namespace specdecpp

@@ -46,12 +46,22 @@ void HeadShape::check() const {
            "there are " + std::to_string(masks.size()) + " numbers for " + std::to_string(columns.size()) + " columns");
     expect(std::all_of(masks.begin(), masks.end(), [](uint8_t mask) { return mask <= 1; }), "masks must be 0 or 1",
            "one is not");
+    const auto firstToken = std::find(columns.begin(), columns.end(), tokenColumn + "0");
+    for (int i = 0; i < tokenColumns(); ++i) {
+        expect(columns.end() - firstToken > i && firstToken[i] == tokenColumn + std::to_string(i),
+               "columns of the drawn token must be " + tokenColumn + "0, …1 and so on, one after the other", "are not");
+    }
     for (size_t i = 0; i < columns.size(); ++i) {
         expect(!HeadFeatures::tellsOfDrawn(columns[i]) ||
                    (masks[older * columns.size() + i] == 0 && masks[before * columns.size() + i] == 0),
                "outputs `older` and `before` must not read what tells of the token drawn last",
                "a mask lets them read " + columns[i]);
     }
+}
+
+int HeadShape::tokenColumns() const {
+    return static_cast<int>(std::count_if(columns.begin(), columns.end(),
+                                          [](const std::string& column) { return column.starts_with(tokenColumn); }));
 }
 
 std::vector<HeadTensor> HeadShape::tensors() const {

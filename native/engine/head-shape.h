@@ -22,6 +22,8 @@ enum HeadOutput {
 };
 
 constexpr int maxHeadOutputs = 3;
+
+inline const std::string tokenColumn = "drawn.token.";
 constexpr int maxHeadDepth = 4;
 
 // A tensor of parameters, [rows][columns], in the order in which all of them stand one after the other.
@@ -63,6 +65,9 @@ struct HeadShape {
 
     // Throws ERR_INVALID_ARGUMENT for what no head can be.
     void check() const;
+
+    // Columns that are a row of the file's table of tokens, for the token drawn: "drawn.token.0", …
+    int tokenColumns() const;
 
     int outputs() const { return kind == HeadKind::paper ? 1 : maxHeadOutputs; }
     int scalars() const { return static_cast<int>(columns.size()); }

@@ -126,8 +126,12 @@ test("a head file scores as its training reports", async () => {
     (i) => part.get(examples.prompt[i]!) === "test",
   );
   using head = await AcceptanceHead.load(out);
-  const positions = indices.map((i) => examples.position[i]!);
-  const logits = await head.scores(gather(examples, indices, "full"), positions);
+  const some = gather(examples, indices, "full");
+  const logits = await head.scores(some, {
+    ...{ known: examples.columns, scalars: some.scalars },
+    token: indices.map((i) => examples.token[i]!),
+    position: indices.map((i) => examples.position[i]!),
+  });
   for (const output of ["older", "before", "newest"] as const) {
     const judged = judgedBy(output, { kind: "full", examples, indices, logits });
     expect(scored(judged).metrics().loss).toBeCloseTo(outputs[output]!.head.loss, 5);
@@ -301,12 +305,11 @@ describe("a head in the form of SpecDec++'s authors", () => {
       const fraction = Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
       return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | fraction;
     };
-    const inputs = {
-      states: Uint16Array.from(state, half),
-      stateOf: Int32Array.from([0]),
-      scalars: new Float32Array(),
-    };
-    const [score] = await head.scores(inputs, Int32Array.from([1]));
+    const inputs = { states: Uint16Array.from(state, half), stateOf: Int32Array.from([0]) };
+    const [score] = await head.scores(inputs, {
+      ...{ known: [], scalars: new Float32Array() },
+      ...{ token: Int32Array.from([5]), position: Int32Array.from([1]) },
+    });
     expect(score).toBeCloseTo(logit(1) - logit(0), 4);
   });
 

@@ -46,6 +46,16 @@ const shapeOptions = {
     describe: "Width of each output's own layer; full alone",
     defaultDescription: "64",
   },
+  "token-columns": {
+    ...number,
+    describe: "Numbers of the drawn token's embedding; full alone",
+    defaultDescription: "32",
+  },
+  draft: {
+    ...string,
+    describe: "GGUF file of the draft, for token columns",
+    defaultDescription: "where it was traced",
+  },
   type: {
     ...string,
     choices: ["f32", "f16", "q8_0"] as const,
@@ -159,11 +169,12 @@ async function trained(
 
 function toTrainOptions(args: ArgumentsCamelCase<Arguments>): TrainHeadOptions {
   const { trace, out, kind, depth, tied, hidden, type, epochs, patience, seed, threads } = args;
-  const { batchSize, learningRate, weightDecay, rejectionWeight, calibrate } = args;
+  const { tokenColumns, draft, batchSize, learningRate, weightDecay, rejectionWeight, calibrate } =
+    args;
   return {
     ...{ trace, out, calibrate },
     ...given({ kind, depth, tied, hidden, type, epochs, patience, seed, threads }),
-    ...given({ batchSize, learningRate, weightDecay, rejectionWeight }),
+    ...given({ tokenColumns, draft, batchSize, learningRate, weightDecay, rejectionWeight }),
   };
 }
 

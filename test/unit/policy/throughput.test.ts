@@ -1,6 +1,7 @@
 import type { Prices, RoundContext } from "../../../lib";
 import { createPolicy } from "../../../lib/policy/policies";
 import { Pace } from "../../../lib/policy/pace";
+import { knownAcceptance } from "../../../lib/replay/bounds";
 import { toReply, type Reply } from "../../../lib/replay/reply";
 import { byPolicy, tokensOf, total, type Walk, walk } from "../../../lib/replay/walk";
 import { header, syntheticTrace } from "../replay/traces";
@@ -12,20 +13,20 @@ const rising: Prices = {
   verifyMicros: [6600, 8700, 11200, 10200, 12400, 13200, 14200, 15300, 16700],
 };
 
+const made = syntheticTrace({ prompts: 40, replyTokens: 100, maxDraft, seed: 5 });
+const all = made.records.map((record) => toReply(record, made.header));
+
 /** Replies whose shapes tell something of what is accepted, with every acceptance times `factor`. */
 function replies(count: number, factor = 1): Reply[] {
-  const { header, records } = syntheticTrace({ prompts: count, replyTokens: 100, seed: 5 });
-  return records
-    .map((record) => toReply(record, header))
-    .map((reply) =>
-      factor === 1
-        ? reply
-        : {
-            ...reply,
-            ratio: reply.ratio.map((ratio) => factor * ratio),
-            accepted: new Uint8Array(reply.length),
-          },
-    );
+  return all.slice(0, count).map((reply) =>
+    factor === 1
+      ? reply
+      : {
+          ...reply,
+          ratio: reply.ratio.map((ratio) => factor * ratio),
+          accepted: new Uint8Array(reply.length),
+        },
+  );
 }
 
 function play(name: string, on: readonly Reply[], prices: Prices): Walk {
@@ -41,10 +42,30 @@ test.each([
   ["flat prices", flat],
   ["prices with steps", rising],
 ])("at %s it is faster than any fixed length where q tells what is accepted", (_, prices) => {
-  const on = replies(60);
+  const on = replies(40);
   expect(total(play("throughput", on, prices).micros)).toBeLessThan(
     0.97 * bestFixedMicros(on, prices),
   );
+});
+
+test("a head that knows what is accepted takes it a good part of the way to the bound", () => {
+  const logits = (reply: Reply): Reply => {
+    const known = reply.ratio.map((ratio) => {
+      const a = Math.min(Math.max(ratio, 0.01), 0.99);
+      return Math.log(a / (1 - a));
+    });
+    return { ...reply, head: { before: known, newest: known, older: known } };
+  };
+  const on = replies(40).map(logits);
+  const policy = createPolicy("throughput", maxDraft, "full");
+  const walked = walk(on, byPolicy(policy, flat, maxDraft), flat, maxDraft);
+  const speed = (micros: number): number => tokensOf(on) / micros;
+  const withHead = speed(total(walked.micros));
+  const without = speed(total(play("throughput", on, flat).micros));
+  const bound = speed(total(knownAcceptance(on, flat, maxDraft).micros));
+  const fixed = speed(bestFixedMicros(on, flat));
+  expect((withHead - fixed) / (bound - fixed)).toBeGreaterThan(0.5);
+  expect(withHead).toBeGreaterThan(without);
 });
 
 test.each([
