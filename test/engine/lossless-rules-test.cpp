@@ -2,22 +2,17 @@
 // matrix at two more settings; all of it with SPECDECPP_FULL=1 in the environment.
 
 #include "support/demo-head.h"
+#include "support/full.h"
 #include "support/z-test.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 
 using namespace specdecpp;
 
 namespace {
-
-bool wantsAll() {
-    const char* const full = std::getenv("SPECDECPP_FULL");
-    return full != nullptr && std::string(full) == "1";
-}
 
 std::vector<NamedRule> rules() {
     std::vector<NamedRule> all = {fixedRule(4)};
@@ -36,7 +31,7 @@ void checkMatrix(const SamplingSettings& settings, uint64_t seed, size_t rulesBy
     int cells = 0;
     const std::vector<NamedRule> all = rules();
     for (size_t v = 0; v < allVerifiers().size(); ++v) {
-        for (size_t r = 0; r < (wantsAll() ? all.size() : rulesByDefault); ++r) {
+        for (size_t r = 0; r < (fullTests() ? all.size() : rulesByDefault); ++r) {
             const NamedRule& rule = all[(r + v) % all.size()];
             largest = std::max(largest, checkLossless(*allVerifiers()[v], rule, settings, seed + 10000 * v + 1000 * r));
             ++cells;

@@ -68,7 +68,7 @@ Text mambaText(const std::shared_ptr<const Model>& model) {
 TEST_SUITE("model") {
 
     TEST_CASE("a loaded model describes itself") {
-        const auto model = demoTarget();
+        const auto model = loadModel(demoTargetPath());
         CHECK(model->architecture() == "llama");
         CHECK(model->path() == demoTargetPath());
         CHECK(model->metadata("llama.block_count") == "6");

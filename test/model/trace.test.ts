@@ -323,7 +323,7 @@ test("rounds along walks accept as many tokens as real rounds do", async () => {
   writeFileSync(
     file,
     gsm8k
-      .slice(0, 60)
+      .slice(0, 24)
       .map((prompt) => `${JSON.stringify({ prompt })}\n`)
       .join(""),
   );

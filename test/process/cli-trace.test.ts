@@ -13,7 +13,7 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { readTrace, type TraceRecord } from "../../lib";
-import { gsm8k } from "../support/demo";
+import { demoDraft, demoTarget, gsm8k } from "../support/demo";
 import { root, run } from "./child";
 import { cli, json, onTerminal, pair, RunningCli, shell } from "./cli";
 
@@ -37,9 +37,10 @@ afterAll(() => {
 const inFolder = (name: string): string => path.join(folder, name);
 
 function command(out: string, ...more: string[]): string[] {
+  const models = ["--target", demoTarget, "--draft", demoDraft, "--threads", "1"];
   const sampling = ["--temperature", "1", "--seed", "5"];
-  const size = ["--max-tokens", "24", "--max-draft", "8"];
-  return ["trace", ...pair, "--prompts", prompts, "--out", out, ...sampling, ...size, ...more];
+  const size = ["--max-tokens", "12", "--max-draft", "6"];
+  return ["trace", ...models, "--prompts", prompts, "--out", out, ...sampling, ...size, ...more];
 }
 
 /** Of every file. */
@@ -81,9 +82,9 @@ test("tells what it will take and what it has done", () => {
 });
 
 test("a terminal gets a bar with the rate and the time left", () => {
-  const result = onTerminal(command(inFolder("terminal")));
+  const result = onTerminal(command(inFolder("terminal"), "--limit", "4"));
   expect(result.status).toBe(0);
-  expect(result.stdout).toMatch(/\d+ of 36 prompts, \d+ tokens\/s, [^,]* of about [^,]*, .* left/);
+  expect(result.stdout).toMatch(/\d+ of 4 prompts, \d+ tokens\/s, [^,]* of about [^,]*, .* left/);
 });
 
 /** Kills at random moments, and whether every step of writing is one: `npm run test:kills` has 20, and all. */
@@ -227,7 +228,7 @@ test("a full disk is an error with a remedy; complete shards stay, and the rest 
 test("a file that may not grow is an error with a remedy, and the trace goes on without the limit", async () => {
   const out = inFolder("limited");
   const words = ["$CLI", ...command(out).map((word) => `'${word}'`)];
-  const result = shell(`ulimit -f 100; ${words.join(" ")}`); // 100 KiB: not even one shard
+  const result = shell(`ulimit -f 50; ${words.join(" ")}`); // 50 KiB: not even one shard
   expect(result.status).toBe(1);
   expect(result.stderr).toContain("ERR_WRITE");
   expect(await read(out)).toEqual([]);
@@ -236,10 +237,10 @@ test("a file that may not grow is an error with a remedy, and the trace goes on 
 });
 
 test("other options on the same folder are refused", () => {
-  const result = cli(command(whole).map((word) => (word === "8" ? "9" : word)));
+  const result = cli(command(whole).map((word) => (word === "6" ? "9" : word)));
   expect(result.status).toBe(1);
   expect(result.stderr).toContain("ERR_TRACE_MISMATCH");
-  expect(result.stderr).toContain("--max-draft is 8 there and 9 here");
+  expect(result.stderr).toContain("--max-draft is 6 there and 9 here");
 });
 
 test.each([
