@@ -33,6 +33,7 @@ test.each(policyKinds.map((kind) => [grammar(kind), kind.name, kind.parameter?.d
     const policy = createPolicy(
       fallback === undefined && name === "fixed" ? "fixed:3" : name,
       maxDraft,
+      name === "head" ? "full" : undefined,
     );
     for (let i = 0; i < 50; ++i) {
       const { length } = policy.next(context);
