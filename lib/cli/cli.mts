@@ -6,6 +6,7 @@ import { calibrateCommand } from "./commands/calibrate.mjs";
 import { deepenCommand } from "./commands/deepen.mjs";
 import { demoCommand } from "./commands/demo.mjs";
 import { devicesCommand } from "./commands/devices.mjs";
+import { fitCommand } from "./commands/fit.mjs";
 import { generateCommand } from "./commands/generate.mjs";
 import { inspectCommand } from "./commands/inspect.mjs";
 import { pullCommand } from "./commands/pull.mjs";
@@ -25,6 +26,7 @@ const parser = yargs(hideBin(process.argv))
   .command(demoCommand)
   .command(pullCommand)
   .command(inspectCommand)
+  .command(fitCommand)
   .command(devicesCommand)
   .command(quantizeCommand)
   .command(deepenCommand)
