@@ -8,6 +8,7 @@ import { chatCommand } from "./commands/chat.mjs";
 import { deepenCommand } from "./commands/deepen.mjs";
 import { demoCommand } from "./commands/demo.mjs";
 import { devicesCommand } from "./commands/devices.mjs";
+import { fitCommand } from "./commands/fit.mjs";
 import { generateCommand } from "./commands/generate.mjs";
 import { importHeadCommand } from "./commands/import-head.mjs";
 import { inspectCommand } from "./commands/inspect.mjs";
@@ -30,6 +31,7 @@ const parser = yargs(hideBin(process.argv))
   .command(demoCommand)
   .command(pullCommand)
   .command(inspectCommand)
+  .command(fitCommand)
   .command(devicesCommand)
   .command(quantizeCommand)
   .command(deepenCommand)

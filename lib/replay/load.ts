@@ -24,7 +24,7 @@ export async function loadReplies(
 }
 
 /** Throws ERR_INVALID_ARGUMENT for a trace that rounds cannot be chained on. */
-export function checkMode({ mode }: TraceHeader): void {
+export function checkMode({ mode }: Pick<TraceHeader, "mode">): void {
   if (mode === "walk") return;
   throw new SpecdecError(
     "ERR_INVALID_ARGUMENT",

@@ -137,9 +137,15 @@ async function withHead<T>(
   }
 }
 
+/** What replay needs to know of a trace. */
+export type ReplayedTrace = Pick<
+  TraceHeader,
+  "mode" | "models" | "sampling" | "verifier" | "maxDraft" | "maxTokens"
+>;
+
 /** The same for a trace in memory, and prices. */
 export function replayRecords(
-  header: TraceHeader,
+  header: ReplayedTrace,
   records: Iterable<TraceRecord>,
   prices: Prices,
   choices: ReplayChoices = {},
@@ -151,7 +157,7 @@ export function replayRecords(
 }
 
 function replayReplies(
-  header: TraceHeader,
+  header: ReplayedTrace,
   replies: readonly Reply[],
   prices: Prices,
   choices: ReplayChoices,
@@ -231,7 +237,7 @@ function checkReplies(replies: readonly Reply[]): void {
   }
 }
 
-function longestDraft(header: TraceHeader, given: number | undefined): number {
+function longestDraft(header: Pick<TraceHeader, "maxDraft">, given: number | undefined): number {
   const maxDraft = given ?? header.maxDraft;
   if (!Number.isInteger(maxDraft) || maxDraft < 1 || maxDraft > header.maxDraft) {
     throw new SpecdecError(

@@ -1,6 +1,5 @@
 import type { CommandModule } from "yargs";
 import { SpecdecError } from "../../index.js";
-import { cacheSizeBytes, defaultContextSize } from "../../memory.js";
 import { modelFile, modelsDirOption } from "../downloads.mjs";
 import { formatBytes, formatCount, formatTable, printable } from "../format.mjs";
 import { type GgufFile, readGgufFile } from "../gguf-file.mjs";
@@ -12,7 +11,7 @@ import {
   strangersOf,
 } from "../head-file.mjs";
 import { write, writeJson } from "../output.mjs";
-import { vocabularyDifference } from "../vocabulary.mjs";
+import { type Fit, fitOf, type Memory, memoryOf } from "../pair-fit.mjs";
 
 interface Arguments {
   files: string[];
@@ -98,42 +97,8 @@ function describeStrangers(strangers: Strangers): string {
   ).join("");
 }
 
-interface Memory {
-  contextSize: number;
-  cacheBytes: number;
-  /** Weights and cache. */
-  totalBytes: number;
-}
-
 interface Inspected extends GgufFile {
   memory: Memory;
-}
-
-/** Without the buffers of the computation, which depend on the device, and without a recurrent state, which is small. */
-function memoryOf(file: GgufFile, asked: number | undefined): Memory {
-  const contextSize = asked ?? defaultContextSize(file.trainedContextSize);
-  const cacheBytes = cacheSizeBytes(file, { contextSize, kvTypeK: "f16", kvTypeV: "f16" });
-  return { contextSize, cacheBytes, totalBytes: file.weightsBytes + cacheBytes };
-}
-
-interface Fit {
-  fits: boolean;
-  /** Why not. */
-  reasons: string[];
-}
-
-function fitOf(target: GgufFile, draft: GgufFile): Fit {
-  const difference = vocabularyDifference(target.vocabulary, draft.vocabulary);
-  const reasons = [
-    ...(difference === "" ? [] : [`their vocabularies differ: ${difference}`]),
-    ...[target, draft]
-      .filter((file) => file.recurrent)
-      .map(
-        ({ path, architecture }) =>
-          `${path} (${architecture}) keeps a recurrent state, which cannot take back rejected tokens`,
-      ),
-  ];
-  return { fits: reasons.length === 0, reasons };
 }
 
 function toJson({ vocabulary: { type, tokens }, ...model }: Inspected): object {
