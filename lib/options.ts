@@ -123,8 +123,8 @@ export const verifierNames = [
 /**
  * How drafted tokens are verified. All are lossless: the text has the target's distribution.
  * - "greedy": keeps drafted tokens that are the target's most probable; temperature 0 alone.
- * - "rejection": rejection sampling with the residual (Leviathan et al. 2023), which accepts most.
- * - "block": block verification (Sun et al. 2024), which accepts a little more.
+ * - "rejection": rejection sampling with the residual (Leviathan et al. 2023).
+ * - "block": block verification (Sun et al. 2024), which accepts most.
  * - "coupled": draft and target draw with the same noise, keyed by the seed and the position, and
  *   what is equal stays. The text is a function of seed, prompt and settings alone: the same with or
  *   without a draft, under every rule, at every speed, but where rounding decides a near tie.
@@ -145,7 +145,7 @@ export interface GenerateOptions extends SamplingOptions {
    * a draft. The state of a named rule that adapts is the engine's and outlives the request.
    */
   stopRule?: string | Policy;
-  /** Default: "greedy" at temperature 0, "rejection" above; docs/verifiers.md compares them. */
+  /** Default: "greedy" at temperature 0, "block" above; docs/verifiers.md compares them. */
   verifier?: VerifierName;
   /** Whether text such as "<|user|>" in the prompt stands for the control token of that name. Default true; set it to false for text you do not trust. */
   parseSpecial?: boolean;
@@ -309,7 +309,7 @@ function isPolicy(value: unknown): value is Policy {
 }
 
 export function resolveVerifier(name: VerifierName | undefined, temperature: number): string {
-  const fallback = temperature === 0 ? "greedy" : "rejection";
+  const fallback = temperature === 0 ? "greedy" : "block";
   const verifier = oneOf("verifier", name, fallback, verifierNames);
   if (verifier === "greedy" && temperature > 0) {
     throw new SpecdecError(

@@ -142,7 +142,7 @@ export const decodingOptions = {
     ...string,
     choices: verifierNames,
     describe: "How drafts are verified",
-    defaultDescription: "greedy at temperature 0, else rejection",
+    defaultDescription: "greedy at temperature 0, else block",
   },
 } as const satisfies Record<string, Options>;
 

@@ -91,7 +91,11 @@ export interface DraftedToken {
   entropy: number;
   /** Its probability under the target; NaN before the verification. */
   p: number;
-  /** The probability that it is accepted, given that those before it are; NaN before the verification. */
+  /**
+   * The probability that it is accepted, given that those before it are; NaN before the verification.
+   * Under "block", which judges the whole draft, min(1, p/q): the product is then the least that it
+   * keeps (docs/verifiers.md).
+   */
   acceptance: number;
   /** What a head says of it, if there is one. */
   head?: HeadLogits;

@@ -43,7 +43,7 @@ export interface TraceOptions extends SamplingOptions {
   template?: string;
   /** Whether to store the draft's hidden states, most of a trace's bytes. Default true. */
   states?: boolean;
-  /** Mode "rounds" alone; the others have the law of "rejection". */
+  /** Mode "rounds" alone, with the default of generations; the others have the law of "rejection". */
   verifier?: VerifierName;
   /** Default 0, so that a trace is gone on with by the same options. */
   seed?: number;
@@ -107,8 +107,8 @@ export interface ResolvedTrace {
 /** Numbers must not depend on how busy the machine is, so threads are fixed. */
 const traceThreads = 1;
 
-export function resolveTrace(given: TraceOptions): ResolvedTrace {
-  const options = object("trace's options", given, traceKeys);
+export function resolveTrace(traceOptions: TraceOptions): ResolvedTrace {
+  const options = object("trace's options", traceOptions, traceKeys);
   checkDownloadOptions(options);
   const { target, draft, prompts, out, template } = options;
   if ((draft as unknown) === undefined) {
@@ -127,9 +127,11 @@ export function resolveTrace(given: TraceOptions): ResolvedTrace {
   };
   const mode = oneOf("mode", options.mode, "walk", traceModes);
   const sampling = resolveSampling({ ...options, seed: options.seed ?? 0 });
-  const verifier = resolveVerifier(options.verifier, sampling.temperature);
   // At temperature 0 all verifiers are greedy matching.
-  if (mode !== "rounds" && sampling.temperature > 0 && verifier !== "rejection") {
+  const hasLaw = mode !== "rounds" && sampling.temperature > 0;
+  const given = options.verifier ?? (hasLaw ? "rejection" : undefined);
+  const verifier = resolveVerifier(given, sampling.temperature);
+  if (hasLaw && verifier !== "rejection") {
     throw invalid("verifier", `"rejection" in mode ${mode}, whose drafts have its law`, verifier);
   }
   return {

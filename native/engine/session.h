@@ -43,10 +43,12 @@ struct RoundOptions {
 // distributions served; at temperature 0, where these are certain, those of temperature 1.
 struct DraftedToken {
     Token token;
-    double q;          // under the draft
-    Shape shape;       // of the draft's distribution
-    double p;          // under the target
-    double acceptance; // the probability that it is accepted, given that those before it were
+    double q;    // under the draft
+    Shape shape; // of the draft's distribution
+    double p;    // under the target
+    // The probability that it is accepted, given that those before it were. Block verification has none
+    // for a single token: there it is min(1, p/q), and the product no more than the chance that all stay.
+    double acceptance;
     // What a head said of it, as a logit: when the draft had read it, before it was drawn, once it was. Not a number
     // where there is no head or it was not asked.
     double older = std::numeric_limits<double>::quiet_NaN();

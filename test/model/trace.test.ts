@@ -329,7 +329,8 @@ test("rounds along walks accept as many tokens as real rounds do", async () => {
   );
   /** Tokens a round, and the variance of that. */
   const measure = async (mode: "walk" | "rounds"): Promise<[number, number]> => {
-    const more = { prompts: file, mode, states: false, maxTokens: 120 };
+    const verifier = "rejection" as const; // whose law walks have
+    const more = { prompts: file, mode, verifier, states: false, maxTokens: 120 };
     const prompts = (await records((await trace(options(more))).out)).map((record) => {
       const n = record.replyTokens.length;
       let rounds = 0;

@@ -39,7 +39,7 @@ const inFolder = (name: string): string => path.join(folder, name);
 function command(out: string, ...more: string[]): string[] {
   const models = ["--target", demoTarget, "--draft", demoDraft, "--threads", "1"];
   const sampling = ["--temperature", "1", "--seed", "5"];
-  const size = ["--max-tokens", "12", "--max-draft", "6"];
+  const size = ["--max-tokens", "24", "--max-draft", "8"];
   return ["trace", ...models, "--prompts", prompts, "--out", out, ...sampling, ...size, ...more];
 }
 
@@ -228,7 +228,7 @@ test("a full disk is an error with a remedy; complete shards stay, and the rest 
 test("a file that may not grow is an error with a remedy, and the trace goes on without the limit", async () => {
   const out = inFolder("limited");
   const words = ["$CLI", ...command(out).map((word) => `'${word}'`)];
-  const result = shell(`ulimit -f 50; ${words.join(" ")}`); // 50 KiB: not even one shard
+  const result = shell(`ulimit -f 100; ${words.join(" ")}`); // 100 KiB: not even one shard
   expect(result.status).toBe(1);
   expect(result.stderr).toContain("ERR_WRITE");
   expect(await read(out)).toEqual([]);
@@ -237,10 +237,10 @@ test("a file that may not grow is an error with a remedy, and the trace goes on 
 });
 
 test("other options on the same folder are refused", () => {
-  const result = cli(command(whole).map((word) => (word === "6" ? "9" : word)));
+  const result = cli(command(whole).map((word) => (word === "8" ? "9" : word)));
   expect(result.status).toBe(1);
   expect(result.stderr).toContain("ERR_TRACE_MISMATCH");
-  expect(result.stderr).toContain("--max-draft is 6 there and 9 here");
+  expect(result.stderr).toContain("--max-draft is 8 there and 9 here");
 });
 
 test.each([
