@@ -18,6 +18,8 @@ import { type Identity, identify } from "./cost/machine";
 import { downloaded } from "./download/resolve-model";
 import { SpecdecError } from "./errors";
 import { Generation, type GenerationChunk, type GenerationResult, resultOf } from "./generation";
+import { AcceptanceHead } from "./head/acceptance-head";
+import type { HeadKind } from "./head/examples";
 import { cacheSizeBytes, checkMemory, defaultContextSize } from "./memory";
 import { Model } from "./model";
 import type { Device, NativeContextOptions, NativeSession } from "./native/binding";
@@ -35,6 +37,7 @@ import {
 } from "./options";
 import { createPolicy } from "./policy/policies";
 import type { Policy } from "./policy/policy";
+import { vocabularyFingerprint } from "./trace/fingerprint";
 import { Turnstile } from "./turnstile";
 
 /** A prompt: text, or the ids of its tokens (used as they are, nothing is added). */
@@ -49,8 +52,8 @@ export function devices(): Device[] {
  * Loads the models and prepares an engine for one text at a time.
  *
  * Rejects with a SpecdecError: ERR_INVALID_ARGUMENT, ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD,
- * ERR_NOT_GENERATIVE, ERR_VOCABULARY_MISMATCH, ERR_NO_ROLLBACK, ERR_OUT_OF_MEMORY, ERR_NO_GPU,
- * ERR_NO_DEVICE, ERR_DOWNLOAD_FAILED, ERR_ABORTED, or one of loading the addon. Or with what
+ * ERR_NOT_GENERATIVE, ERR_VOCABULARY_MISMATCH, ERR_HEAD_MISMATCH, ERR_NO_ROLLBACK, ERR_OUT_OF_MEMORY,
+ * ERR_NO_GPU, ERR_NO_DEVICE, ERR_DOWNLOAD_FAILED, ERR_ABORTED, or one of loading the addon. Or with what
  * onLoadProgress or onDownloadProgress throws.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
@@ -73,8 +76,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     if (draft) made.push(draft);
     const pair = draft && (await describePair(resolved, target, draft));
     const costs = await startCosts(pair, target, draft, resolved.maxDraft);
-    const session = await openSession(resolved, target, draft);
+    const head = await loadHead(resolved, pair, target, draft);
+    if (head) made.push(head);
+    const session = await openSession(resolved, target, draft, { ...(head && { head }) });
     made.push(session);
+    head?.dispose(); // the session keeps what it needs
     return new Engine(
       session,
       target,
@@ -83,6 +89,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       resolved.maxDraft,
       costs,
       pair,
+      head?.info.kind,
     );
   } catch (error) {
     for (const one of made.reverse()) one.dispose();
@@ -119,6 +126,36 @@ async function describePair(
   };
 }
 
+/** The head that was asked for, if any. Throws ERR_HEAD_MISMATCH for one of another pair. */
+async function loadHead(
+  { head: path, forceHead, target: targetOptions, draft: draftOptions }: ResolvedEngine,
+  pair: Pair | undefined,
+  target: Model,
+  draft: Model | undefined,
+): Promise<AcceptanceHead | undefined> {
+  if (path === undefined || pair === undefined || !draft || !draftOptions) return undefined;
+  const head = await AcceptanceHead.load(path);
+  try {
+    const { identity } = pair;
+    head.checkPair(
+      {
+        target: { path: targetOptions.path, fingerprint: identity.target.fingerprint },
+        draft: {
+          path: draftOptions.path,
+          fingerprint: identity.draft.fingerprint,
+          stateWidth: draft.info.stateWidth,
+        },
+        vocabulary: () => vocabularyFingerprint(target),
+      },
+      forceHead,
+    );
+    return head;
+  } catch (error) {
+    head.dispose();
+    throw error;
+  }
+}
+
 /** From a calibration if there is one, also an old one: rounds refine it as they do a guess. */
 async function startCosts(
   pair: Pair | undefined,
@@ -135,14 +172,20 @@ async function startCosts(
 
 type SessionOptions = Pick<ResolvedEngine, "target" | "draft" | "maxDraft">;
 
-/** walks: whether walks will be asked for. Throws ERR_OUT_OF_MEMORY if its caches cannot fit. */
+interface SessionUse {
+  /** Whether walks will be asked for. */
+  walks?: boolean;
+  head?: AcceptanceHead;
+}
+
+/** Throws ERR_OUT_OF_MEMORY if its caches cannot fit. */
 export async function openSession(
   options: SessionOptions,
   target: Model,
   draft: Model | undefined,
-  walks = false,
+  use: SessionUse = {},
 ): Promise<NativeSession> {
-  const session = createSession(options, target, draft, walks);
+  const session = createSession(options, target, draft, use);
   try {
     await callAsync(() => session.open());
     return session;
@@ -156,7 +199,7 @@ function createSession(
   options: SessionOptions,
   target: Model,
   draft: Model | undefined,
-  walks: boolean,
+  { walks = false, head }: SessionUse,
 ): NativeSession {
   const context = (given: ResolvedModel, model: Model) => ({
     contextSize: contextSize(given, model),
@@ -183,6 +226,7 @@ function createSession(
         ...(draft && draftContext && { draft: draft.native, draftContext }),
         maxDraft: options.maxDraft,
         walks,
+        ...(head && { head: head.native }),
       }),
   );
 }
@@ -215,6 +259,7 @@ export class Engine {
     costs: CostModel,
     /** @internal None without a draft. */
     readonly pair: Pair | undefined,
+    private readonly headKind: HeadKind | undefined,
   ) {
     this.#session = session;
     this.#target = target;
@@ -278,6 +323,7 @@ export class Engine {
     const resolved = resolveGeneration(options, {
       hasDraft: this.#draft !== undefined,
       maxDraft: this.#maxDraft,
+      headKind: this.headKind,
     });
     const tokens = this.#promptTokens(prompt, resolved.parseSpecial);
     const signal = this.#endedBy(options.signal);
@@ -428,7 +474,7 @@ export class Engine {
   #namedPolicy(name: string): Policy {
     let policy = this.#policies.get(name);
     if (policy === undefined) {
-      policy = createPolicy(name, this.#maxDraft);
+      policy = createPolicy(name, this.#maxDraft, this.headKind);
       this.#policies.set(name, policy);
     }
     return policy;

@@ -14,6 +14,7 @@ import {
 import type { DownloadProgress } from "./download/download";
 import { checkDownloadOptions } from "./download/options";
 import { SpecdecError } from "./errors";
+import type { HeadKind } from "./head/examples";
 import type { NativeModelOptions, NativeSampling } from "./native/binding";
 import {
   createPolicy,
@@ -71,6 +72,10 @@ export interface EngineOptions {
   draft?: string | ModelOptions;
   /** The longest draft that a round may have, 1…64. Default 16. */
   maxDraftTokens?: number;
+  /** The file of an acceptance head of the pair, for rules that ask one (docs/heads.md); needs a draft. */
+  head?: string;
+  /** Use the head although it was trained for other files, as long as vocabulary and state width are the same. Default false. */
+  forceHead?: boolean;
   /** Called while the models load. fraction: 0…1 of that model. What it throws ends the loading and is what createEngine rejects with. */
   onLoadProgress?: (progress: { model: "target" | "draft"; fraction: number }) => void;
   /** Folder of models that were given as URIs. Default: node-llama-cpp's, `.node-llama-cpp/models` in the user's home. */
@@ -211,13 +216,27 @@ export interface ResolvedEngine {
   target: ResolvedModel;
   draft: ResolvedModel | undefined;
   maxDraft: number;
+  head: string | undefined;
+  forceHead: boolean;
 }
 
 export function resolveEngine(given: EngineOptions): ResolvedEngine {
   const options = object("createEngine's options", given, engineKeys);
   checkFunction("onLoadProgress", options.onLoadProgress);
   checkDownloadOptions(options);
+  const head: unknown = options.head;
+  if (head !== undefined && (typeof head !== "string" || head === "")) {
+    throw invalid("head", "the path of a head file", head);
+  }
+  if (head !== undefined && options.draft === undefined) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      "A head tells of a draft's tokens, and the engine has no draft. Give one, or leave head out.",
+    );
+  }
   return {
+    head,
+    forceHead: flag("forceHead", options.forceHead, false),
     target: resolveModelOptions("target", options.target),
     draft: options.draft === undefined ? undefined : resolveModelOptions("draft", options.draft),
     maxDraft: whole(
@@ -243,10 +262,17 @@ export interface ResolvedGeneration {
   reusePrefix: boolean;
 }
 
+/** What an engine has. */
+interface EngineTraits {
+  hasDraft: boolean;
+  maxDraft: number;
+  headKind?: HeadKind | undefined;
+}
+
 /** engine: what the engine has. */
 export function resolveGeneration(
   given: GenerateOptions,
-  engine: { hasDraft: boolean; maxDraft: number },
+  engine: EngineTraits,
 ): ResolvedGeneration {
   const options = object("The options of a generation", given, generateKeys);
   checkSignal(options.signal);
@@ -274,10 +300,7 @@ export function resolveTokenize(given: TokenizeOptions): boolean {
   return flag("parseSpecial", options.parseSpecial, true);
 }
 
-function resolvePolicy(
-  given: unknown,
-  engine: { hasDraft: boolean; maxDraft: number },
-): Policy | string {
+function resolvePolicy(given: unknown, engine: EngineTraits): Policy | string {
   const fallback = engine.hasDraft ? defaultPolicyName(engine.maxDraft) : "none";
   const policy = given ?? fallback;
   if (typeof policy !== "string" && !isPolicy(policy)) {
@@ -295,7 +318,7 @@ function resolvePolicy(
       `stopRule is ${JSON.stringify(typeof policy === "string" ? policy : policy.name)}, but the engine has no draft model. Give createEngine a draft, or use "none".`,
     );
   }
-  if (typeof policy === "string") createPolicy(policy, engine.maxDraft); // throws if it is not one
+  if (typeof policy === "string") createPolicy(policy, engine.maxDraft, engine.headKind); // throws if it is not one
   return policy;
 }
 
@@ -388,6 +411,8 @@ export const engineKeys = [
   "target",
   "draft",
   "maxDraftTokens",
+  "head",
+  "forceHead",
   "onLoadProgress",
   "modelsDirectory",
   "onDownloadProgress",

@@ -184,6 +184,11 @@ export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<
   };
 }
 
+interface HeadArguments {
+  head?: string | undefined;
+  forceHead?: boolean | undefined;
+}
+
 interface DraftingArguments {
   stop?: string | undefined;
   maxDraft?: number | undefined;
@@ -192,9 +197,9 @@ interface DraftingArguments {
 /** Throws ERR_INVALID_ARGUMENT if generating will: before the models, whose loading may take a minute. */
 export function checkGeneration(
   options: GenerateOptions,
-  args: DraftingArguments & { draft?: string | undefined },
+  args: DraftingArguments & HeadArguments & { draft?: string | undefined },
 ): ResolvedGeneration {
-  const { draft, stop } = args;
+  const { draft, stop, head } = args;
   if (draft === undefined && stop !== undefined && stop !== "none") {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
@@ -204,6 +209,7 @@ export function checkGeneration(
   return resolveGeneration(options, {
     hasDraft: draft !== undefined,
     maxDraft: maxDraftTokens(args),
+    headKind: head === undefined ? undefined : "full", // whichever it is: the file says it later
   });
 }
 
@@ -216,7 +222,7 @@ function maxDraftTokens({ stop = "", maxDraft }: DraftingArguments): number {
 }
 
 export function toEngineOptions(
-  args: ModelArguments & DraftingArguments & { target: string },
+  args: ModelArguments & DraftingArguments & HeadArguments & { target: string },
 ): EngineOptions {
   const model = (path: string, options: Omit<ModelOptions, "path">): ModelOptions => ({
     path,
@@ -239,6 +245,7 @@ export function toEngineOptions(
     }),
     maxDraftTokens: maxDraftTokens(args),
     ...given({ modelsDirectory: args.modelsDir }),
+    ...given({ head: args.head, forceHead: args.forceHead }),
   };
 }
 

@@ -30,7 +30,7 @@ export async function loadPair(
   try {
     const target = await load("target");
     const draft = await load("draft");
-    const session = await openSession(options, target, draft, true);
+    const session = await openSession(options, target, draft, { walks: true });
     return {
       session,
       target,

@@ -81,7 +81,9 @@ StopReason Session::extendDraft(const RoundOptions& options) {
             drawn.token = propose(q, *options.verifier);
             drawn.q = seen.probability(drawn.token);
             if (use[newest]) {
-                drawn.newest = scorer_->logit(newest, headFeatures(drawn));
+                HeadFeatures features = headFeatures(drawn);
+                features.token = drawn.token;
+                drawn.newest = scorer_->logit(newest, features);
             }
             if (gate && gate->when == Gate::When::afterDraw) {
                 gateStops(*gate, drawn.shape, std::log(drawn.q), drawn.newest); // for the next turn

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "stop-rule.h"
+#include "vocabulary.h"
 
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@ struct HeadFeatures {
     double temperature = 0;
     double logProbability = 0; // ln q_{k+1}(Y_{k+1}); of no effect on columns that are known before the draw
     DrawnFeatures previous;    // Y_k; of no effect if k = 0
+    Token token = -1;          // Y_{k+1}, once it is drawn; what a head knows of it is in the head's own table
 
     static const std::vector<std::string>& names();
     // Whether a column tells of the token drawn last, which the outputs `older` and `before` may not know.

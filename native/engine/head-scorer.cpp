@@ -13,6 +13,10 @@ HeadScorer::HeadScorer(std::shared_ptr<const AcceptanceHead> head, ggml_backend_
     const HeadShape& shape = head_->shape();
     const std::vector<std::string>& known = HeadFeatures::names();
     for (const std::string& column : shape.columns) {
+        if (column.starts_with(tokenColumn)) {
+            columns_.push_back(known.size() + tokenColumns_++);
+            continue;
+        }
         const auto found = std::find(known.begin(), known.end(), column);
         if (found == known.end()) {
             throw EngineError("ERR_HEAD_MISMATCH",
@@ -22,7 +26,7 @@ HeadScorer::HeadScorer(std::shared_ptr<const AcceptanceHead> head, ggml_backend_
         }
         columns_.push_back(static_cast<size_t>(found - known.begin()));
     }
-    features_.resize(known.size());
+    features_.resize(known.size() + tokenColumns_);
     scalars_.resize(columns_.size());
     if (shape.kind == HeadKind::full) {
         const std::vector<float> parameters = head_->file().parameters();
@@ -69,11 +73,24 @@ double HeadScorer::logit(HeadOutput output, const HeadFeatures& features) {
     return head_->file().calibration.apply(output, features.drafted, logit);
 }
 
+// The row of a token in the head's table; zeros for one that it does not know.
+void HeadScorer::readToken(Token token, std::span<float> row) const {
+    const std::vector<float>& tokens = head_->file().tokens;
+    const size_t begin = static_cast<size_t>(std::max(token, 0)) * row.size();
+    if (token < 0 || begin + row.size() > tokens.size()) {
+        std::fill(row.begin(), row.end(), 0.0F);
+        return;
+    }
+    std::copy_n(tokens.begin() + static_cast<ptrdiff_t>(begin), row.size(), row.begin());
+}
+
 double HeadScorer::fullLogit(HeadOutput output, const HeadFeatures& features) {
     const HeadScaling& scaling = head_->file().scaling;
     const Output& weights = outputs_[output];
     const size_t hidden = weights.output.size();
-    features.write(features_);
+    const size_t known = features_.size() - tokenColumns_;
+    features.write(std::span<float>(features_).first(known));
+    readToken(output == newest ? features.token : -1, std::span<float>(features_).subspan(known));
     double logit = weights.bias;
     for (size_t i = 0; i < columns_.size(); ++i) {
         scalars_[i] = (features_[columns_[i]] - scaling.mean[i]) / scaling.deviation[i];

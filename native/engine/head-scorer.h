@@ -7,6 +7,7 @@
 #include <ggml-backend.h>
 
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace specdecpp {
@@ -38,10 +39,12 @@ private:
 
     Output outputOf(const std::vector<float>& parameters, int output) const;
     double fullLogit(HeadOutput output, const HeadFeatures& features);
+    void readToken(Token token, std::span<float> row) const;
 
     std::shared_ptr<const AcceptanceHead> head_;
     std::unique_ptr<HeadTrunk> trunk_;
-    std::vector<size_t> columns_; // of the head: which of HeadFeatures
+    std::vector<size_t> columns_; // of the head: which of HeadFeatures; behind these, which of its table of tokens
+    size_t tokenColumns_ = 0;
     std::vector<Output> outputs_; // of a full head
     std::vector<float> trunkOut_;
     std::vector<float> features_, scalars_, hidden_, activated_;

@@ -33,7 +33,7 @@ test.each(policyKinds.map((kind) => [grammar(kind), kind.name, kind.parameter?.d
     const policy = createPolicy(
       fallback === undefined && name === "fixed" ? "fixed:3" : name,
       maxDraft,
-      name === "head" ? "full" : undefined,
+      "full",
     );
     for (let i = 0; i < 50; ++i) {
       const { length } = policy.next(context);
@@ -246,4 +246,22 @@ test("the expected-value rule follows prices that change", () => {
   for (let i = 0; i < 10; ++i) policy.next(flat); // past the lengths that it begins with
   expect(policy.next(flat).length).toBeGreaterThan(4);
   expect(policy.next(dear).length).toBe(0);
+});
+
+test("head:H stops at a product below 1 - H; a head that lags leaves the newest token unjudged", () => {
+  const survivalOf = (kind: "paper" | "full") =>
+    createPolicy("head:0.25", 64, kind).next(context).survival!;
+  const score = { head: 1, link: "logistic" };
+  const certain = { bias: 1 };
+  expect(survivalOf("paper")).toMatchObject({ newest: certain, older: score, before: certain });
+  expect(survivalOf("full")).toMatchObject({ newest: score, older: score, before: certain });
+  // SpecDec++ drafts 20 tokens at most.
+  expect(survivalOf("full").step).toEqual(Array(20).fill(0.75));
+  expect(createPolicy("head:0.25", 64, "full").next(context).length).toBe(20);
+});
+
+test("a rule that asks a head is refused without one", () => {
+  expect(() => createPolicy("head:0.5", maxDraft)).toThrow(
+    /"head:0\.5" asks an acceptance head, and there is none/,
+  );
 });
