@@ -29,7 +29,7 @@ export interface GenerationResult {
   /** Ids of all tokens generated, the one that ended the generation included (its text is not in `text`). */
   tokens: number[];
   finishReason: FinishReason;
-  /** The seed that was used; it repeats the text with the same settings. */
+  /** The seed that was used; given as `seed`, it repeats the text of one that had it given too. */
   seed: number;
   /** ln of each token's probability under the target, if asked for. */
   logprobs?: number[];

@@ -48,6 +48,7 @@ export type {
   Estimate,
   Expectation,
   Gate,
+  HeadLogits,
   Policy,
   RoundContext,
   RoundInfo,

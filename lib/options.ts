@@ -112,7 +112,7 @@ export interface SamplingOptions {
   draftTopK?: number;
   /** Added to the logits of tokens, by id: -10000…10000, or -Infinity, which bans one. */
   logitBias?: Readonly<Record<number, number>>;
-  /** A whole number, 0…2^53-1. The same seed with the same settings repeats a text. Default: random, see the result's `seed`. */
+  /** A whole number, 0…2^53-1. The same seed with the same sampling settings repeats a text, by the verifier "coupled". Default: random. */
   seed?: number;
 }
 
@@ -146,11 +146,11 @@ export interface GenerateOptions extends SamplingOptions {
   stop?: string | readonly string[];
   /**
    * How long to draft: the name of a rule, such as "none" (plain decoding), "fixed:K" or
-   * "confidence:P" (docs/stop-rules.md has them all), or a policy of your own. Default "fixed:4" with
-   * a draft. The state of a named rule that adapts is the engine's and outlives the request.
+   * "confidence:P" (docs/stop-rules.md has them all), or a policy of your own. Default "throughput"
+   * with a draft. The state of a named rule that adapts is the engine's and outlives the request.
    */
   stopRule?: string | Policy;
-  /** Default: "greedy" at temperature 0, "block" above; docs/verifiers.md compares them. */
+  /** Default: "greedy" at temperature 0; above "coupled" with a `seed`, so that it repeats the text, and "block" without. docs/verifiers.md compares them. */
   verifier?: VerifierName;
   /** Whether text such as "<|user|>" in the prompt stands for the control token of that name. Default true; set it to false for text you do not trust. */
   parseSpecial?: boolean;
@@ -286,7 +286,7 @@ export function resolveGeneration(
     maxTokens: whole("maxTokens", options.maxTokens, maxInt32, 1, maxInt32),
     stop: [...stop],
     policy: resolvePolicy(options.stopRule, engine),
-    verifier: resolveVerifier(options.verifier, sampling.temperature),
+    verifier: resolveVerifier(options.verifier, sampling.temperature, options.seed !== undefined),
     parseSpecial: flag("parseSpecial", options.parseSpecial, true),
     logprobs: flag("logprobs", options.logprobs, false),
     details: flag("details", options.details, false),
@@ -301,7 +301,7 @@ export function resolveTokenize(given: TokenizeOptions): boolean {
 }
 
 function resolvePolicy(given: unknown, engine: EngineTraits): Policy | string {
-  const fallback = engine.hasDraft ? defaultPolicyName(engine.maxDraft) : "none";
+  const fallback = engine.hasDraft ? defaultPolicyName : "none";
   const policy = given ?? fallback;
   if (typeof policy !== "string" && !isPolicy(policy)) {
     throw invalid("stopRule", "the name of a rule, or a policy with a name and next()", given);
@@ -331,8 +331,13 @@ function isPolicy(value: unknown): value is Policy {
   );
 }
 
-export function resolveVerifier(name: VerifierName | undefined, temperature: number): string {
-  const fallback = temperature === 0 ? "greedy" : "block";
+/** seeded: whether the caller gave a seed, which the coupled verifier alone repeats whatever the clock says. */
+export function resolveVerifier(
+  name: VerifierName | undefined,
+  temperature: number,
+  seeded: boolean,
+): string {
+  const fallback = temperature === 0 ? "greedy" : seeded ? "coupled" : "block";
   const verifier = oneOf("verifier", name, fallback, verifierNames);
   if (verifier === "greedy" && temperature > 0) {
     throw new SpecdecError(

@@ -130,7 +130,7 @@ export function resolveTrace(traceOptions: TraceOptions): ResolvedTrace {
   // At temperature 0 all verifiers are greedy matching.
   const hasLaw = mode !== "rounds" && sampling.temperature > 0;
   const given = options.verifier ?? (hasLaw ? "rejection" : undefined);
-  const verifier = resolveVerifier(given, sampling.temperature);
+  const verifier = resolveVerifier(given, sampling.temperature, false);
   if (hasLaw && verifier !== "rejection") {
     throw invalid("verifier", `"rejection" in mode ${mode}, whose drafts have its law`, verifier);
   }

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { styleText } from "node:util";
 import type { CommandModule, InferredOptionTypes, Options } from "yargs";
 import type { GenerateOptions, OutputToken } from "../../index.js";
-import { defaultMaxDraftTokens, defaultPolicyName } from "../../policy/policies.js";
+import { defaultPolicyName } from "../../policy/policies.js";
 import { compare, type Comparison, repeats, type Watch } from "../comparison.mjs";
 import { demoTarget, embedded } from "../demo-target.mjs";
 import { formatBytes, formatCount, formatPercent, formatTable } from "../format.mjs";
@@ -42,13 +42,17 @@ const options = {
   stop: {
     string: true,
     requiresArg: true,
-    default: defaultPolicyName(defaultMaxDraftTokens),
+    default: defaultPolicyName,
     describe: "How long to draft: a stop rule, see below",
   },
   verifier: decodingOptions.verifier,
   temperature: { ...number, default: 0, describe: "0: the likeliest tokens" },
   seed: samplingOptions.seed,
-  head: headOptions.head,
+  head: {
+    ...headOptions.head,
+    default: embedded.head,
+    defaultDescription: "that of the embedded models",
+  },
   threads: modelOptions.threads,
   json: { boolean: true, describe: "Print one JSON object" },
 } as const satisfies Record<string, Options>;
