@@ -148,7 +148,7 @@ void measureSteps(int threads) {
 int main(int argc, char** argv) {
     const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
     const size_t count = argc > 2 ? static_cast<size_t>(std::atoll(argv[2])) : 1000000;
-    loadBackends(SPECDECPP_BACKENDS, {});
+    loadBackends(SPECDECPP_BACKENDS);
     measureSteps(threads);
     for (const int batch : {32, 256}) {
         measureTraining(fullShape(128, 3), threads, count, batch);
