@@ -153,6 +153,7 @@ function atOnce<T>(name: string, value: T): T {
 export function draftedTokens(rows: Float64Array): DraftedToken[] {
   return Array.from({ length: rows.length / draftColumns }, (_, i) => {
     const at = (column: number): number => rows[i * draftColumns + column] ?? NaN;
+    const head = { older: at(7), before: at(8), newest: at(9) };
     return {
       id: at(0),
       q: at(1),
@@ -161,6 +162,7 @@ export function draftedTokens(rows: Float64Array): DraftedToken[] {
       entropy: at(4),
       p: at(5),
       acceptance: at(6),
+      ...(!Object.values(head).every(Number.isNaN) && { head }),
     };
   });
 }

@@ -4,7 +4,8 @@ import { policyKinds } from "../../lib/policy/policies";
 import { demoEngine, gsm8k, plainEngine, prompt } from "../support/demo";
 import { rejection } from "../support/expect-error";
 
-const rules = policyKinds.map((kind) => (kind.name === "fixed" ? "fixed:5" : kind.name));
+const withoutHead = policyKinds.filter(({ needsHead }) => !needsHead);
+const rules = withoutHead.map((kind) => (kind.name === "fixed" ? "fixed:5" : kind.name));
 const verifiers = verifierNames.filter((name) => name !== "greedy");
 const some = gsm8k.slice(0, 4);
 

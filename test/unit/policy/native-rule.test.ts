@@ -1,5 +1,5 @@
 import { type DraftedToken, type Policy, type RoundContext, SpecdecError } from "../../../lib";
-import { continues, nextRule, submits } from "../../../lib/policy/native-rule";
+import { continues, draftedTokens, nextRule, submits } from "../../../lib/policy/native-rule";
 
 const maxDraft = 16;
 const context: RoundContext = {
@@ -184,6 +184,16 @@ test("without opinions a policy goes on, and has all verified", () => {
   expect(submits(policy({}), drafted)).toBe(3);
   expect(continues(policy({ continues: false }), drafted)).toBe(false);
   expect(submits(policy({ submits: 0 }), drafted)).toBe(0);
+});
+
+test("drafted tokens have what a head says of them, if one says anything", () => {
+  const known = [5, 0.5, 0.6, 0.3, 1.2, 0.4, 0.8];
+  const [first, second] = draftedTokens(
+    Float64Array.from([...known, 1, 2, 3, ...known, NaN, NaN, NaN]),
+  );
+  const token = { id: 5, q: 0.5, mode: 0.6, margin: 0.3, entropy: 1.2, p: 0.4, acceptance: 0.8 };
+  expect(first).toEqual({ ...token, head: { older: 1, before: 2, newest: 3 } });
+  expect(second).toEqual(token);
 });
 
 test("a promise that is refused and fails does not end the process", async () => {
