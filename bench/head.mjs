@@ -1,7 +1,7 @@
 // How well heads predict acceptance, beside predictors that need none, on prompts that neither training
 // nor calibration has seen; and what makes them good: an ablation. Figures are lines of JSON; with --out,
 // tables for docs/heads.md are written there.
-// Usage: npm run bench:head -- --train DIR … --eval NAME=DIR … [--head FILE] [--ablation] [--out FILE]
+// Usage: npm run bench:head -- --train DIR … --eval NAME=DIR … [--head FILE] [--ablation --variants PATTERN] [--out FILE]
 
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -27,6 +27,7 @@ const { values } = parseArgs({
     eval: { type: "string", multiple: true, default: [] },
     head: { type: "string" },
     ablation: { type: "boolean", default: false },
+    variants: { type: "string", default: "" },
     seeds: { type: "string", default: "1" },
     threads: { type: "string", default: "1" },
     out: { type: "string" },
@@ -286,8 +287,9 @@ async function ablate() {
     outputsOf("full").map((/** @type {string} */ output) => `${named.split("=")[0]}, ${output}`),
   );
   const rows = [];
+  const chosen = variants.filter(({ name }) => new RegExp(values.variants).test(name));
   for (const { name, share, train = same, see = same, options = {} } of /** @type {any[]} */ (
-    variants
+    chosen
   )) {
     const folders =
       share === undefined ? values.train : values.train.map((each) => part(each, share));
