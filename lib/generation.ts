@@ -110,7 +110,10 @@ export class Generation {
       if (this.#finishReason !== undefined) released.push(...assembler.flush());
       const info = this.#observe(round, taken);
       // A policy that drops what was drafted has verified fewer rows than the round says.
-      if (!this.policy.submits) this.costs.observe(info, before);
+      if (!this.policy.submits) {
+        const micros = 1000 * (performance.now() - start);
+        this.costs.observe(info, before, micros - round.draftMicros - round.verifyMicros);
+      }
       const chunk = {
         text: released.map((token) => token.text).join(""),
         tokens: released,

@@ -5,6 +5,8 @@ import { median } from "./timing";
 
 /** How many of the last rounds of a kind count. Half of them can be out of line without an effect. */
 const memory = 15;
+/** After so many rounds of other lengths a length's oldest round is forgotten: a rule may avoid it for an outlier. */
+const patience = 100;
 /** A guess: what a token that is read beside others takes of a step. */
 const readingShare = 0.25;
 /** What a measured price counts for when rounds begin to differ from it: so many rounds that were as measured. */
@@ -23,6 +25,8 @@ export class CostModel {
   readonly #draftStep: Window;
   /** What the draft takes to read a token beside others, as a share of a step. */
   readonly #reading = new Window(0);
+  /** Microseconds of a round outside of its native halves. */
+  readonly #overhead = new Window(0);
   #rounds = 0;
   /** Tokens that the draft has to read before it draws the next one; in a round after a rejection 1. */
   #unread = 1;
@@ -38,7 +42,7 @@ export class CostModel {
     this.#draftStep = new Window(weight);
   }
 
-  /** The prices of a round with so many tokens before it. */
+  /** The prices of a round with so many tokens before it; what a round costs beside its halves is part of V. */
   prices(contextLength: number): Prices {
     const base = pricesAt(this.table, contextLength);
     const corrections = this.#verify.map((window) => window.median);
@@ -46,7 +50,9 @@ export class CostModel {
     return {
       draftStepMicros: base.draftStepMicros * (this.#draftStep.median ?? 1),
       verifyMicros: corrections.map(
-        (_, K) => verifyMicros(base, K) * (known ? interpolate(corrections, K) : 1),
+        (_, K) =>
+          verifyMicros(base, K) * (known ? interpolate(corrections, K) : 1) +
+          (this.#overhead.median ?? 0),
       ),
     };
   }
@@ -63,8 +69,8 @@ export class CostModel {
     return (this.#unread - 1) * (this.#reading.median ?? readingShare) * step;
   }
 
-  /** contextLength: tokens before the round. */
-  observe(round: RoundInfo, contextLength: number): void {
+  /** contextLength: tokens before the round; overheadMicros: what it took beside drafting and verifying. */
+  observe(round: RoundInfo, contextLength: number, overheadMicros = 0): void {
     const { drafted, accepted, draftSteps, stopReason } = round;
     const unread = this.#unread;
     if (draftSteps === 0) this.#unread += round.generated;
@@ -72,6 +78,7 @@ export class CostModel {
     this.#rounds += 1;
     if (this.#rounds === 1) return; // pays for pages that come in
 
+    this.#overhead.add(Math.max(0, overheadMicros));
     const base = pricesAt(this.table, contextLength);
     // After plain rounds the draft has much to read, which is no step's price.
     if (draftSteps > 0 && unread <= 2) {
@@ -82,6 +89,7 @@ export class CostModel {
       this.#reading.add(reading / base.draftStepMicros);
     }
     // After a drafted end of generation a row is left out.
+    for (const window of this.#verify) window.age();
     if (stopReason !== "end") {
       this.#verify[drafted]?.add(round.verifyMicros / verifyMicros(base, drafted));
     }
@@ -93,17 +101,29 @@ class Window {
   readonly #values: number[];
   #median: number | undefined;
   #hasNew = false;
+  #age = 0;
 
   /** weight: how many values of 1 there are to begin with. */
-  constructor(weight: number) {
+  constructor(private readonly weight: number) {
     this.#values = Array<number>(weight).fill(1);
   }
 
   add(value: number): void {
     this.#hasNew = true;
+    this.#age = 0;
     this.#values.push(value);
     if (this.#values.length > memory) this.#values.shift();
     this.#median = undefined;
+  }
+
+  /** Of a round that added nothing here. */
+  age(): void {
+    this.#age += 1;
+    if (this.#age < patience || !this.#hasNew) return;
+    this.#age = 0;
+    this.#values.shift();
+    this.#median = undefined;
+    this.#hasNew = this.#values.length > this.weight;
   }
 
   /** Of these values; undefined before the first that was added. Worked out when asked for: few rules ask. */

@@ -123,6 +123,22 @@ test("what the draft has missed is priced by what reading it took, by a guess be
   expect(model.catchUpMicros(100)).toBeCloseTo(5 * 40, 6);
 });
 
+test("an outlier of a length that is avoided for it is forgotten", () => {
+  const model = guess();
+  model.observe(round(5), 100);
+  const before = model.prices(100).verifyMicros[4]!;
+  model.observe(round(4, { verifyMicros: 20 * real(4) }), 100);
+  expect(model.prices(100).verifyMicros[4]).toBeCloseTo(20 * real(4), 6);
+  for (let i = 0; i < 100; ++i) model.observe(round(5), 100);
+  expect(model.prices(100).verifyMicros[4]).toBeLessThan(1.5 * before);
+});
+
+test("what a round costs beside its halves is a part of every pass, stalls left out", () => {
+  const model = measured();
+  for (let i = 0; i < 15; ++i) model.observe(round(4), 100, i % 3 === 2 ? 1e6 : 250);
+  for (const K of lengths) expect(model.prices(100).verifyMicros[K]).toBeCloseTo(real(K) + 250, 6);
+});
+
 test("a pass that a gate ended before the draw is priced as a pass", () => {
   const model = guess();
   for (let i = 0; i < 5; ++i) {
