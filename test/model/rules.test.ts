@@ -69,6 +69,8 @@ test("details tell what each round drafted", async () => {
   const { rounds = [], stats } = await engine.generate(prompt, {
     temperature: 1,
     seed: 2,
+    stopRule: "fixed:4",
+    verifier: "rejection",
     details: true,
   });
   expect(rounds).toHaveLength(stats.targetPasses);

@@ -76,6 +76,7 @@ test("replies are those that plain decoding gives with the prompt's seed", async
     const { tokens } = await engine.generate(some[record.prompt]!, {
       temperature: 1,
       seed,
+      verifier: "rejection",
       maxTokens,
     });
     expect(Array.from(record.replyTokens)).toEqual(tokens);

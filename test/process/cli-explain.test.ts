@@ -5,8 +5,8 @@ import { root } from "./child";
 import { cli, json, onTerminal, pair, RunningCli } from "./cli";
 
 const prompt = "<|user|>Tom has 3 boxes of 4 pens. How many pens?<|assistant|>";
-const args = ["generate", ...pair, "--prompt", prompt, "--max-tokens", "60"];
-const drawn = [...args, "--temperature", "1", "--seed", "4"];
+const args = ["generate", ...pair, "--prompt", prompt, "--max-tokens", "60", "--stop", "fixed:4"];
+const drawn = [...args, "--temperature", "1", "--seed", "4", "--verifier", "rejection"];
 
 interface Output {
   text: string;
