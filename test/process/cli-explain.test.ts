@@ -5,8 +5,8 @@ import { root } from "./child";
 import { cli, json, onTerminal, pair, RunningCli } from "./cli";
 
 const prompt = "<|user|>Tom has 3 boxes of 4 pens. How many pens?<|assistant|>";
-const args = ["generate", ...pair, "--prompt", prompt, "--max-tokens", "60", "--stop", "fixed:4"];
-const drawn = [...args, "--temperature", "1", "--seed", "4", "--verifier", "rejection"];
+const args = ["generate", ...pair, "--prompt", prompt, "--max-tokens", "60"];
+const drawn = [...args, "--temperature", "1", "--seed", "4"];
 
 interface Output {
   text: string;
@@ -94,7 +94,7 @@ test("a legend says what the marks mean", () => {
 });
 
 test("newlines and other controls in a text are shown, not obeyed", () => {
-  const { stdout } = cli([...args, "--explain"]);
+  const { stdout } = cli([...args, "--stop", "fixed:4", "--explain"]);
   expect(stdout).toMatch(/[+~*]␊/);
   expect(lines(stdout).length).toBe(stdout.trimEnd().split("\n").length - 7);
 });

@@ -42,7 +42,15 @@ test.each([
 );
 
 test("as a draft it is of no use, and the text stays the target's", () => {
-  const common = ["--prompt", "Tom has 3 boxes.", "--max-tokens", "40", "--json"];
+  const common = [
+    "--prompt",
+    "Tom has 3 boxes.",
+    "--max-tokens",
+    "40",
+    "--json",
+    "--stop",
+    "fixed:4",
+  ];
   const generate = (model: string): GenerationResult =>
     json(cli(["generate", ...pair.map((word) => (word === draft ? model : word)), ...common]));
   const useless = generate(make("--type", "q8_0"));
