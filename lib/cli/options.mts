@@ -126,7 +126,7 @@ export const decodingOptions = {
   stop: {
     ...string,
     describe: "How long to draft: a stop rule, see below",
-    defaultDescription: `${defaultPolicyName} with a draft`,
+    defaultDescription: `${defaultPolicyName(defaultMaxDraftTokens)} with a draft`,
   },
   "max-draft": {
     ...number,

@@ -19,7 +19,7 @@ function refusal(work: () => unknown): string {
 test("without options decoding is greedy and drafts four tokens", () => {
   expect(resolveGeneration({}, engine)).toMatchObject({
     sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, repeatPenalty: 1, penaltyWindow: 64 },
-    policy: "throughput",
+    policy: "fixed:4",
     verifier: "match",
     parseSpecial: true,
     logprobs: false,
