@@ -45,6 +45,7 @@ export class CostModel {
   /** The prices of a round with so many tokens before it; what a round costs beside its halves is part of V. */
   prices(contextLength: number): Prices {
     const base = pricesAt(this.table, contextLength);
+    for (const window of this.#verify) window.forget(this.#rounds);
     const corrections = this.#verify.map((window) => window.median);
     const known = corrections.some((correction) => correction !== undefined);
     return {
@@ -89,9 +90,8 @@ export class CostModel {
       this.#reading.add(reading / base.draftStepMicros);
     }
     // After a drafted end of generation a row is left out.
-    for (const window of this.#verify) window.age();
     if (stopReason !== "end") {
-      this.#verify[drafted]?.add(round.verifyMicros / verifyMicros(base, drafted));
+      this.#verify[drafted]?.add(round.verifyMicros / verifyMicros(base, drafted), this.#rounds);
     }
   }
 }
@@ -101,29 +101,29 @@ class Window {
   readonly #values: number[];
   #median: number | undefined;
   #hasNew = false;
-  #age = 0;
+  /** The round from which on its oldest value is kept for some time more. */
+  #since = 0;
 
   /** weight: how many values of 1 there are to begin with. */
   constructor(private readonly weight: number) {
     this.#values = Array<number>(weight).fill(1);
   }
 
-  add(value: number): void {
+  add(value: number, round = 0): void {
     this.#hasNew = true;
-    this.#age = 0;
+    this.#since = round;
     this.#values.push(value);
     if (this.#values.length > memory) this.#values.shift();
     this.#median = undefined;
   }
 
-  /** Of a round that added nothing here. */
-  age(): void {
-    this.#age += 1;
-    if (this.#age < patience || !this.#hasNew) return;
-    this.#age = 0;
-    this.#values.shift();
-    this.#median = undefined;
-    this.#hasNew = this.#values.length > this.weight;
+  /** One value for every so many rounds that added nothing here. */
+  forget(round: number): void {
+    for (; this.#hasNew && round - this.#since >= patience; this.#since += patience) {
+      this.#values.shift();
+      this.#median = undefined;
+      this.#hasNew = this.#values.length > this.weight;
+    }
   }
 
   /** Of these values; undefined before the first that was added. Worked out when asked for: few rules ask. */

@@ -6,6 +6,9 @@ export class OnlineLogistic {
   readonly #weights: number[];
   /** What the examples add to the curvature: symmetric, row by row. */
   readonly #curvature: Float64Array;
+  // A step's own, kept because there are several steps a round.
+  readonly #total: Float64Array;
+  readonly #step: Float64Array;
 
   /** memory: what an example weighs when another of full weight has come. */
   constructor(
@@ -13,8 +16,11 @@ export class OnlineLogistic {
     private readonly belief: number,
     private readonly memory: number,
   ) {
+    const n = start.length;
     this.#weights = [...start];
-    this.#curvature = new Float64Array(start.length ** 2);
+    this.#curvature = new Float64Array(n * n);
+    this.#total = new Float64Array(n * n);
+    this.#step = new Float64Array(n);
   }
 
   get weights(): readonly number[] {
@@ -22,29 +28,32 @@ export class OnlineLogistic {
   }
 
   /** offset: added to the sum, not learned here. */
-  predict(features: readonly number[], offset = 0): number {
-    return logistic(features.reduce((sum, x, i) => sum + x * (this.#weights[i] ?? 0), offset));
+  predict(features: ArrayLike<number>, offset = 0): number {
+    let sum = offset;
+    for (let i = 0; i < features.length; ++i) sum += (features[i] ?? NaN) * (this.#weights[i] ?? 0);
+    return logistic(sum);
   }
 
   /** label: 0…1; weight: of the example, 0…1. */
-  learn(features: readonly number[], label: number, weight: number, offset = 0): void {
+  learn(features: ArrayLike<number>, label: number, weight: number, offset = 0): void {
     if (weight === 0) return;
     const n = features.length;
     const predicted = this.predict(features, offset);
     const fade = this.memory ** weight;
     const curvature = weight * Math.max(predicted * (1 - predicted), 1e-3);
-    const total = new Float64Array(n * n);
     for (let i = 0; i < n; ++i) {
+      const x = features[i] ?? NaN;
+      this.#step[i] = weight * (label - predicted) * x;
       for (let j = 0; j < n; ++j) {
         const at = i * n + j;
-        const product = curvature * (features[i] ?? NaN) * (features[j] ?? NaN);
-        this.#curvature[at] = fade * (this.#curvature[at] ?? NaN) + product;
-        total[at] = (this.#curvature[at] ?? NaN) + (i === j ? this.belief : 0);
+        const sum = fade * (this.#curvature[at] ?? NaN) + curvature * x * (features[j] ?? NaN);
+        this.#curvature[at] = sum;
+        this.#total[at] = sum + (i === j ? this.belief : 0);
       }
     }
-    const gradient = features.map((x) => weight * (label - predicted) * x);
-    for (const [i, step] of solve(total, gradient).entries()) {
-      this.#weights[i] = (this.#weights[i] ?? NaN) + step;
+    solve(this.#total, this.#step);
+    for (let i = 0; i < n; ++i) {
+      this.#weights[i] = (this.#weights[i] ?? NaN) + (this.#step[i] ?? NaN);
     }
   }
 }
@@ -53,8 +62,8 @@ export function logistic(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }
 
-/** x of A x = b, A symmetric and positive definite, by rows; overwrites both. */
-function solve(a: Float64Array, b: number[]): number[] {
+/** x of A x = b, in the place of b. A: symmetric and positive definite, by rows, overwritten. */
+function solve(a: Float64Array, b: Float64Array): void {
   const n = b.length;
   const at = (i: number, j: number): number => a[i * n + j] ?? NaN;
   for (let i = 0; i < n; ++i) {
@@ -69,5 +78,4 @@ function solve(a: Float64Array, b: number[]): number[] {
     for (let j = i + 1; j < n; ++j) sum -= at(i, j) * (b[j] ?? NaN);
     b[i] = sum / at(i, i);
   }
-  return b;
 }

@@ -20,6 +20,8 @@ export class Pace {
   #steps = 0;
   /** By drafted tokens. */
   readonly #passes: number[];
+  /** Of the next round. It grows where older ones should fade: only ratios matter. */
+  #weight = 1;
 
   /** start: a round as they are expected to be. */
   constructor(start: PacedRound, maxDraft: number) {
@@ -36,10 +38,16 @@ export class Pace {
   }
 
   observe(round: PacedRound): void {
-    this.#tokens *= memory;
-    this.#steps *= memory;
-    for (const [K, count] of this.#passes.entries()) this.#passes[K] = memory * count;
-    this.#add(round, 1);
+    this.#weight /= memory;
+    this.#add(round, this.#weight);
+    if (this.#weight > 1e100) this.#rescale();
+  }
+
+  #rescale(): void {
+    this.#tokens /= this.#weight;
+    this.#steps /= this.#weight;
+    for (const [K, count] of this.#passes.entries()) this.#passes[K] = count / this.#weight;
+    this.#weight = 1;
   }
 
   #add({ tokens, steps, drafted }: PacedRound, weight: number): void {

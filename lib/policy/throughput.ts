@@ -55,6 +55,13 @@ const startsWithHead: Record<"greedy" | "sampled", Start> = {
 const firstPlain = [1, 4];
 const plainPeriod = 1024;
 
+/**
+ * For how many rounds a decision not to draft holds, twice as many when it is made again: plain rounds
+ * teach nothing, and prices are work.
+ */
+const shortestRest = 4;
+const longestRest = 256;
+
 /** The acceptance that a trial hopes for. */
 const hopedFor = 0.8;
 
@@ -99,9 +106,13 @@ class Regime {
   readonly #trials = new Trials();
   #rounds = 0;
   #sincePlain = 0;
+  /** Rounds that will be plain without a further look, and how many the next time. */
+  #rest = 0;
+  #nextRest = shortestRest;
   /** Of the round under way. */
   #prices: Prices | undefined;
   #tokensPerMicro = NaN;
+  #catchUpMicros = 0;
   #kind: "plain" | "priced" | "trial" | "none" = "none";
   expectation: Expectation | undefined;
 
@@ -113,19 +124,29 @@ class Regime {
   }
 
   next(context: RoundContext): StopRule {
-    const { prices } = context;
     const length = Math.min(this.maxDraft, context.room);
-    const rule = this.#decide(context, prices, length);
-    this.#prices = prices;
+    this.#kind = this.#kindOfNext(length);
+    if (this.#kind === "none" || this.#kind === "plain") return { length: 0 };
+    if (this.#kind === "priced" && this.#rest > 0) {
+      this.#rest -= 1;
+      return { length: 0 };
+    }
+    this.#prices = context.prices;
+    this.#catchUpMicros = context.catchUpMicros;
+    const rule = this.#decide(this.#prices, length);
+    if (rule.length === 0) {
+      this.#rest = this.#nextRest;
+      this.#nextRest = Math.min(2 * this.#nextRest, longestRest);
+    } else if (this.#kind === "priced") {
+      this.#nextRest = shortestRest;
+    }
     return rule;
   }
 
-  #decide(context: RoundContext, prices: Prices, length: number): StopRule {
+  #decide(prices: Prices, length: number): StopRule {
     const { first, later } = this.#belief;
     this.#pace ??= new Pace(bestRound(prices, first, later, this.maxDraft), this.maxDraft);
     this.#tokensPerMicro = this.#pace.tokensPerMicro(prices);
-    this.#kind = this.#kindOfNext(length);
-    if (this.#kind === "none" || this.#kind === "plain") return { length: 0 };
     if (this.#kind === "trial") {
       const { drafted } = bestRound(prices, hopedFor, hopedFor, length);
       if (drafted > 0) return { length: drafted };
@@ -136,7 +157,7 @@ class Regime {
       this.#tokensPerMicro,
       later,
       length,
-      context.catchUpMicros,
+      this.#catchUpMicros,
     );
     if (first < (step[0] ?? 0)) return { length: 0 };
     return { length, survival: { ...this.#belief.estimates(), step, draw } };
@@ -149,6 +170,14 @@ class Regime {
     return this.#trials.due ? "trial" : "priced";
   }
 
+  /** Of a trial: whether there have been enough that were faster than plain decoding. */
+  #judge(prices: Prices, draft: readonly DraftedToken[], steps: number): boolean {
+    const plain = verifyMicros(prices, 0);
+    const micros = steps * prices.draftStepMicros + verifyMicros(prices, draft.length);
+    const paid = tokensOf(draft) / micros > 1 / plain;
+    return this.#trials.judge(paid, (micros + this.#catchUpMicros) / plain - 1);
+  }
+
   observe(round: RoundInfo): void {
     const { draft = [], drafted, draftSteps, generated } = round;
     const prices = this.#prices;
@@ -158,7 +187,7 @@ class Regime {
     const accepted = draft.length > 0 ? this.#belief.learn(draft) : 0;
     if (draft.length === 0) this.#belief.pass();
     if (this.#kind === "priced") this.#trials.pass(drafted);
-    if (this.#kind === "trial" && this.#trials.judge(paid(prices, draft, draftSteps))) {
+    if (this.#kind === "trial" && this.#judge(prices, draft, draftSteps)) {
       // A draft that has become good is another draft.
       this.#belief = new AcceptanceBelief(this.start);
       this.#pace = undefined;
@@ -167,16 +196,15 @@ class Regime {
   }
 }
 
-/** Whether the round was faster than plain decoding, in expectation over the dice. */
-function paid(prices: Prices, draft: readonly DraftedToken[], steps: number): boolean {
+/** The tokens of a round, in expectation over the dice. */
+function tokensOf(draft: readonly DraftedToken[]): number {
   let survival = 1;
   let tokens = 1;
   for (const { acceptance } of draft) {
     survival *= acceptance;
     tokens += survival;
   }
-  const micros = steps * prices.draftStepMicros + verifyMicros(prices, draft.length);
-  return tokens / micros > 1 / verifyMicros(prices, 0);
+  return tokens;
 }
 
 /** The round of a fixed length with the most tokens for its time, plain decoding included. */

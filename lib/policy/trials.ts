@@ -1,6 +1,9 @@
-/** Rounds without a draft before one is tried: at first, and at most. */
+/** Rounds without a draft before one is tried: at first, and at most where trials are cheap. */
 const shortestWait = 16;
 const longestWait = 128;
+/** The share of the time that trials may cost where they are not; and how rare they become for it. */
+const share = 0.01;
+const rarest = 1024;
 /** Trials one after the other that have to pay. */
 const enough = 2;
 
@@ -25,11 +28,17 @@ export class Trials {
     else this.#restart();
   }
 
-  /** A trial. Returns whether there have been enough that paid. */
-  judge(paid: boolean): boolean {
+  /**
+   * A trial. cost: what it took beside a plain round, in plain rounds. Returns whether there have been
+   * enough that paid.
+   */
+  judge(paid: boolean, cost: number): boolean {
     this.#quiet = 0;
     this.#paid = paid ? this.#paid + 1 : 0;
-    if (!paid) this.#wait = Math.min(2 * this.#wait, longestWait);
+    if (!paid) {
+      const longest = Math.min(Math.max(longestWait, cost / share), rarest);
+      this.#wait = Math.min(2 * this.#wait, longest);
+    }
     if (this.#paid < enough) return false;
     this.#restart();
     return true;
