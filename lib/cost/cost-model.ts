@@ -1,11 +1,17 @@
 import type { RoundInfo } from "../policy/policy";
-import { type CostTable, interpolate, pricesAt } from "./cost-table";
+import {
+  type Corrections,
+  correctedCurve,
+  correctedGuess,
+  firstCorrection,
+} from "./corrected-curve";
+import { type CostTable, pricesAt } from "./cost-table";
 import { type Prices, verifyMicros } from "./prices";
 import { median } from "./timing";
 
 /** How many of the last rounds of a kind count. Half of them can be out of line without an effect. */
 const memory = 15;
-/** After so many rounds of other lengths a length's oldest round is forgotten: a rule may avoid it for an outlier. */
+/** After so many drafts of other lengths a length's oldest round is forgotten: a rule may avoid it for an outlier. */
 const patience = 100;
 /** A guess: what a token that is read beside others takes of a step. */
 const readingShare = 0.25;
@@ -16,9 +22,8 @@ const measuredWeight = 5;
  * What drafting and verifying cost on this machine: a table to begin with, refined by every round.
  *
  * For each K the last rounds' times are kept as shares of what the table says for their context
- * length; their median corrects the table. A K that has not come up is corrected as its neighbours
- * are, so a guess needs to have no more than the shape, and a machine that has become slower is
- * noticed by the rounds there are. Nothing is smoothed over K: the real curve has steps.
+ * length; their median corrects the table, and with it the K that have not come up: a machine that has
+ * become slower is noticed by the rounds there are. Nothing is smoothed over K: the real curve has steps.
  */
 export class CostModel {
   readonly #verify: Window[];
@@ -28,6 +33,7 @@ export class CostModel {
   /** Microseconds of a round outside of its native halves. */
   readonly #overhead = new Window(0);
   #rounds = 0;
+  #drafts = 0;
   /** Tokens that the draft has to read before it draws the next one; in a round after a rejection 1. */
   #unread = 1;
 
@@ -45,17 +51,25 @@ export class CostModel {
   /** The prices of a round with so many tokens before it; what a round costs beside its halves is part of V. */
   prices(contextLength: number): Prices {
     const base = pricesAt(this.table, contextLength);
-    for (const window of this.#verify) window.forget(this.#rounds);
-    const corrections = this.#verify.map((window) => window.median);
-    const known = corrections.some((correction) => correction !== undefined);
+    for (const window of this.#verify.slice(1)) window.forget(this.#drafts);
+    const corrections = this.#corrections;
+    const curve = corrections.map((_, K) => verifyMicros(base, K));
+    const corrected = (this.measured ? correctedCurve : correctedGuess)(curve, corrections);
+    const overhead = this.#overhead.median ?? 0;
     return {
-      draftStepMicros: base.draftStepMicros * (this.#draftStep.median ?? 1),
-      verifyMicros: corrections.map(
-        (_, K) =>
-          verifyMicros(base, K) * (known ? interpolate(corrections, K) : 1) +
-          (this.#overhead.median ?? 0),
-      ),
+      draftStepMicros: this.#draftStepMicros(base),
+      verifyMicros: corrected.map((micros) => micros + overhead),
     };
+  }
+
+  get #corrections(): Corrections {
+    return this.#verify.map((window) => window.median);
+  }
+
+  #draftStepMicros(base: Prices): number {
+    // What passes of the target show of a guess, they show of its unit.
+    const unit = this.measured ? 1 : (firstCorrection(this.#corrections) ?? 1);
+    return base.draftStepMicros * (this.#draftStep.median ?? unit);
   }
 
   /** The price of a plain round, V(0), if it was measured: in a calibration, or by plain rounds. */
@@ -66,7 +80,7 @@ export class CostModel {
 
   /** What the draft would take, beside its first step, to read what was generated without it. */
   catchUpMicros(contextLength: number): number {
-    const step = pricesAt(this.table, contextLength).draftStepMicros;
+    const step = this.#draftStepMicros(pricesAt(this.table, contextLength));
     return (this.#unread - 1) * (this.#reading.median ?? readingShare) * step;
   }
 
@@ -79,19 +93,21 @@ export class CostModel {
     this.#rounds += 1;
     if (this.#rounds === 1) return; // pays for pages that come in
 
+    if (drafted > 0) this.#drafts += 1;
     this.#overhead.add(Math.max(0, overheadMicros));
     const base = pricesAt(this.table, contextLength);
     // After plain rounds the draft has much to read, which is no step's price.
     if (draftSteps > 0 && unread <= 2) {
       this.#draftStep.add(round.draftMicros / draftSteps / base.draftStepMicros);
-    } else if (draftSteps > 0) {
-      const steps = draftSteps * base.draftStepMicros * (this.#draftStep.median ?? 1);
-      const reading = Math.max(0, round.draftMicros - steps) / (unread - 1);
-      this.#reading.add(reading / base.draftStepMicros);
+    } else if (draftSteps > 0 && this.#draftStep.median !== undefined) {
+      const step = this.#draftStepMicros(base);
+      const reading = (round.draftMicros - draftSteps * step) / (unread - 1) / step;
+      // A token beside others takes no more than one alone. A stall would say so, and keep the draft off.
+      this.#reading.add(Math.min(Math.max(0, reading), 1));
     }
     // After a drafted end of generation a row is left out.
     if (stopReason !== "end") {
-      this.#verify[drafted]?.add(round.verifyMicros / verifyMicros(base, drafted), this.#rounds);
+      this.#verify[drafted]?.add(round.verifyMicros / verifyMicros(base, drafted), this.#drafts);
     }
   }
 }
@@ -101,7 +117,7 @@ class Window {
   readonly #values: number[];
   #median: number | undefined;
   #hasNew = false;
-  /** The round from which on its oldest value is kept for some time more. */
+  /** The draft from which on its oldest value is kept for some time more. */
   #since = 0;
 
   /** weight: how many values of 1 there are to begin with. */
@@ -109,17 +125,17 @@ class Window {
     this.#values = Array<number>(weight).fill(1);
   }
 
-  add(value: number, round = 0): void {
+  add(value: number, drafts = 0): void {
     this.#hasNew = true;
-    this.#since = round;
+    this.#since = drafts;
     this.#values.push(value);
     if (this.#values.length > memory) this.#values.shift();
     this.#median = undefined;
   }
 
-  /** One value for every so many rounds that added nothing here. */
-  forget(round: number): void {
-    for (; this.#hasNew && round - this.#since >= patience; this.#since += patience) {
+  /** One value for every so many drafts that added nothing here. */
+  forget(drafts: number): void {
+    for (; this.#hasNew && drafts - this.#since >= patience; this.#since += patience) {
       this.#values.shift();
       this.#median = undefined;
       this.#hasNew = this.#values.length > this.weight;

@@ -52,7 +52,7 @@ const startsWithHead: Record<"greedy" | "sampled", Start> = {
 };
 
 /** Rounds that are plain to have a price to compare with; and after how many the next of them comes. */
-const firstPlain = [1, 4];
+const firstPlain = [1, 4, 16];
 const plainPeriod = 1024;
 
 /**
@@ -159,7 +159,9 @@ class Regime {
       length,
       this.#catchUpMicros,
     );
-    if (first < (step[0] ?? 0)) return { length: 0 };
+    // R may be thought too high. What a fixed length comes to is worth drafting for all the same.
+    const { drafted } = bestRound(prices, first, later, length, this.#catchUpMicros);
+    if (first < (step[0] ?? 0) && drafted === 0) return { length: 0 };
     return { length, survival: { ...this.#belief.estimates(), step, draw } };
   }
 
@@ -174,8 +176,8 @@ class Regime {
   #judge(prices: Prices, draft: readonly DraftedToken[], steps: number): boolean {
     const plain = verifyMicros(prices, 0);
     const micros = steps * prices.draftStepMicros + verifyMicros(prices, draft.length);
-    const paid = tokensOf(draft) / micros > 1 / plain;
-    return this.#trials.judge(paid, (micros + this.#catchUpMicros) / plain - 1);
+    const gained = tokensOf(draft) - micros / plain;
+    return this.#trials.judge(gained, (micros + this.#catchUpMicros) / plain - 1);
   }
 
   observe(round: RoundInfo): void {
@@ -213,6 +215,7 @@ function bestRound(
   first: number,
   later: number,
   maxDraft: number,
+  catchUpMicros = 0,
 ): { tokens: number; steps: number; drafted: number } {
   let best = { tokens: 1, steps: 0, drafted: 0 };
   let bestRate = 1 / verifyMicros(prices, 0);
@@ -221,7 +224,8 @@ function bestRound(
   for (let K = 1; K <= maxDraft; ++K) {
     tokens += survival;
     survival *= later;
-    const rate = tokens / (K * prices.draftStepMicros + verifyMicros(prices, K));
+    const micros = catchUpMicros + K * prices.draftStepMicros + verifyMicros(prices, K);
+    const rate = tokens / micros;
     if (rate > bestRate) {
       bestRate = rate;
       best = { tokens, steps: K, drafted: K };

@@ -4,7 +4,7 @@ const longestWait = 128;
 /** The share of the time that trials may cost where they are not; and how rare they become for it. */
 const share = 0.01;
 const rarest = 1024;
-/** Trials one after the other that have to pay. */
+/** Trials one after the other that together have to pay. */
 const enough = 2;
 
 /**
@@ -15,11 +15,12 @@ const enough = 2;
 export class Trials {
   #quiet = 0;
   #wait = shortestWait;
-  #paid = 0;
+  #made = 0;
+  #gained = 0;
 
   /** Whether the next round should be one. */
   get due(): boolean {
-    return this.#paid > 0 || this.#quiet >= this.#wait;
+    return this.#made > 0 || this.#quiet >= this.#wait;
   }
 
   /** A round that was none. */
@@ -29,24 +30,28 @@ export class Trials {
   }
 
   /**
-   * A trial. cost: what it took beside a plain round, in plain rounds. Returns whether there have been
-   * enough that paid.
+   * A trial. gained: what its tokens take one by one beside what they took, cost: what it took beside a
+   * plain round, in plain rounds both. Returns whether there have been enough that together paid.
    */
-  judge(paid: boolean, cost: number): boolean {
+  judge(gained: number, cost: number): boolean {
     this.#quiet = 0;
-    this.#paid = paid ? this.#paid + 1 : 0;
-    if (!paid) {
+    this.#made += 1;
+    this.#gained += gained;
+    if (this.#gained <= 0) {
       const longest = Math.min(Math.max(longestWait, cost / share), rarest);
       this.#wait = Math.min(2 * this.#wait, longest);
+      this.#made = 0;
+      this.#gained = 0;
     }
-    if (this.#paid < enough) return false;
+    if (this.#made < enough) return false;
     this.#restart();
     return true;
   }
 
   #restart(): void {
     this.#quiet = 0;
-    this.#paid = 0;
+    this.#made = 0;
+    this.#gained = 0;
     this.#wait = shortestWait;
   }
 }

@@ -54,6 +54,33 @@ test("a length that has not come up is corrected as its neighbours are", () => {
   for (const K of lengths) expect(after[K]! / before[K]!).toBeCloseTo(3, 9);
 });
 
+test("of a guess, a longer draft than any that came up costs what the guess has for its rows", () => {
+  const model = guess();
+  const [plain, one] = [2000, 6000]; // the second row is dear
+  model.observe(round(0, { verifyMicros: plain }), 100);
+  model.observe(round(1, { verifyMicros: one }), 100);
+  const { verifyMicros } = model.prices(100);
+  for (const K of [2, 8, 16]) expect(verifyMicros[K]).toBeCloseTo(one + 0.1 * plain * (K - 1), 6);
+});
+
+test("of a guess, rows that are known to be dear are dear beyond the longest draft too", () => {
+  const model = guess();
+  for (const K of [0, 1, 2, 3]) model.observe(round(K, { verifyMicros: 1000 * (1 + K) }), 100);
+  expect(model.prices(100).verifyMicros[16]).toBeCloseTo(17_000, 6);
+});
+
+test("a calibration keeps its shape beyond the longest draft that came up", () => {
+  const model = measured();
+  for (let i = 0; i < 20; ++i) model.observe(round(1, { verifyMicros: 3 * real(1) }), 100);
+  expect(model.prices(100).verifyMicros[16]).toBeCloseTo(3 * real(16), 6);
+});
+
+test("before the draft's first step its guess is on the scale of the target's passes", () => {
+  const model = guess();
+  model.observe(round(0, { verifyMicros: 500 }), 100);
+  expect(model.prices(100).draftStepMicros).toBeCloseTo(0.2 * 500, 6); // of weights a fifth as large
+});
+
 test("the first round, which pays for pages, does not count", () => {
   const sizes = { targetBytes: 1e8, draftBytes: 2e7 };
   const model = new CostModel(guessCosts(sizes, maxDraft), false, maxDraft);

@@ -1,4 +1,6 @@
-import type { Prices, RoundContext } from "../../../lib";
+import type { Policy, Prices, RoundContext } from "../../../lib";
+import { CostModel } from "../../../lib/cost/cost-model";
+import { guessCosts } from "../../../lib/cost/cost-table";
 import { createPolicy } from "../../../lib/policy/policies";
 import { Pace } from "../../../lib/policy/pace";
 import { knownAcceptance } from "../../../lib/replay/bounds";
@@ -77,6 +79,61 @@ test.each([
   const plain = tokensOf(on) * prices.verifyMicros[0]!;
   expect(micros[0]).toBeLessThan((1.12 * plain) / on.length);
   expect(total(micros)).toBeLessThan(1.015 * plain);
+});
+
+/** Micros of a life in which prices are a guess that rounds correct, beside what they were. */
+function cold(on: readonly Reply[], truth: Prices): { micros: number; plain: number } {
+  const sizes = { targetBytes: 2e8, draftBytes: 2e6 };
+  const costs = new CostModel(guessCosts(sizes, maxDraft), false, maxDraft);
+  const policy = createPolicy("throughput", maxDraft);
+  const guessing: Policy = {
+    name: "guessing",
+    needsDetails: true,
+    next: (context) =>
+      policy.next({
+        ...context,
+        prices: costs.prices(100),
+        catchUpMicros: costs.catchUpMicros(100),
+      }),
+    observe: (round) => {
+      costs.observe(round, 100);
+      policy.observe?.(round);
+    },
+  };
+  const { micros } = walk(on, byPolicy(guessing, truth, maxDraft), truth, maxDraft);
+  return { micros: total(micros), plain: tokensOf(on) * truth.verifyMicros[0]! };
+}
+
+const dearSecondRow: Prices = {
+  draftStepMicros: 200,
+  verifyMicros: [12_000, ...Array.from({ length: maxDraft }, (_, i) => 30_000 + 500 * i)],
+};
+const dearRows: Prices = {
+  draftStepMicros: 500,
+  verifyMicros: Array.from({ length: maxDraft + 1 }, (_, K) => 6600 * (1 + 0.9 * K)),
+};
+
+test.each([
+  ["flat prices", flat],
+  ["prices with steps", rising],
+  ["a dear second row", dearSecondRow],
+])("at %s that nobody has measured it is still faster than any fixed length", (_, truth) => {
+  const on = replies(40);
+  expect(cold(on, truth).micros).toBeLessThan(bestFixedMicros(on, truth));
+});
+
+test.each([
+  ["flat prices", flat],
+  ["a dear second row", dearSecondRow],
+  ["dear rows", dearRows],
+])("at %s that nobody has measured a useless draft costs a fiftieth at most", (_, truth) => {
+  const { micros, plain } = cold(replies(40, 0.001), truth);
+  expect(micros).toBeLessThan(1.02 * plain);
+});
+
+test("where no draft pays and nobody has measured, finding out costs a fiftieth at most", () => {
+  const { micros, plain } = cold(replies(40), dearRows);
+  expect(micros).toBeLessThan(1.02 * plain);
 });
 
 test("a draft that cannot pay whatever is accepted is never tried", () => {

@@ -12,7 +12,7 @@ test("trials that do not pay come ever more rarely, but do not cease", () => {
   const trials = new Trials();
   const waits = Array.from({ length: 6 }, () => {
     const rounds = wait(trials);
-    expect(trials.judge(false, 1)).toBe(false);
+    expect(trials.judge(-1, 1)).toBe(false);
     return rounds;
   });
   expect(waits).toEqual([16, 32, 64, 128, 128, 128]);
@@ -27,7 +27,7 @@ test("dear trials become as rare as keeps their cost to a hundredth of the time,
     const trials = new Trials();
     for (let i = 0; i < 8; ++i) {
       wait(trials);
-      trials.judge(false, cost);
+      trials.judge(-cost, cost);
     }
     expect(wait(trials)).toBe(last);
   }
@@ -36,17 +36,24 @@ test("dear trials become as rare as keeps their cost to a hundredth of the time,
 test("after one that paid comes another at once, and two are enough", () => {
   const trials = new Trials();
   wait(trials);
-  expect(trials.judge(true, 1)).toBe(false);
+  expect(trials.judge(1, 1)).toBe(false);
   expect(trials.due).toBe(true);
-  expect(trials.judge(true, 1)).toBe(true);
+  expect(trials.judge(1, 1)).toBe(true);
   expect(wait(trials)).toBe(16);
 });
 
-test("one that paid by luck is followed by one more", () => {
+test("two are judged together: the second may lose less than the first has gained", () => {
   const trials = new Trials();
   wait(trials);
-  trials.judge(true, 1);
-  trials.judge(false, 1);
+  trials.judge(2, 1);
+  expect(trials.judge(-1, 1)).toBe(true);
+});
+
+test("a first that gained by luck is not enough", () => {
+  const trials = new Trials();
+  wait(trials);
+  trials.judge(0.5, 1);
+  expect(trials.judge(-1, 1)).toBe(false);
   expect(wait(trials)).toBe(32);
 });
 
