@@ -14,9 +14,7 @@ import { readLines } from "./record.mjs";
 import { root } from "./setting.mjs";
 import { summarize } from "./trials.mjs";
 
-const { defaultPolicyName, defaultMaxDraftTokens } = createRequire(import.meta.url)(
-  "../dist/policy/policies.js",
-);
+const { defaultPolicyName } = createRequire(import.meta.url)("../dist/policy/policies.js");
 
 const results = path.join(root, "build", "bench");
 const { values } = parseArgs({
@@ -129,10 +127,7 @@ async function drawPeers(lines) {
     const rows = summarize(names(trials), trials, { speedup: "specdecpp, plain" });
     const of = (/** @type {string} */ start) => rows.filter(({ name }) => name.startsWith(start));
     for (const row of of("specdecpp").filter(({ name }) => name !== "specdecpp, plain")) {
-      const rule = row.name.replace(
-        "specdecpp, default",
-        `specdecpp (${defaultPolicyName(defaultMaxDraftTokens)})`,
-      );
+      const rule = row.name.replace("specdecpp, default", `specdecpp (${defaultPolicyName})`);
       bars.push(bar(cell, rule, row, true));
     }
     const predictors = of("node-llama-cpp").filter(({ name }) => name !== "node-llama-cpp, plain");

@@ -146,7 +146,7 @@ export interface GenerateOptions extends SamplingOptions {
   stop?: string | readonly string[];
   /**
    * How long to draft: the name of a rule, such as "none" (plain decoding), "fixed:K" or
-   * "confidence:P" (docs/stop-rules.md has them all), or a policy of your own. Default "fixed:4"
+   * "confidence:P" (docs/stop-rules.md has them all), or a policy of your own. Default "throughput"
    * with a draft. The state of a named rule that adapts is the engine's and outlives the request.
    */
   stopRule?: string | Policy;
@@ -301,7 +301,7 @@ export function resolveTokenize(given: TokenizeOptions): boolean {
 }
 
 function resolvePolicy(given: unknown, engine: EngineTraits): Policy | string {
-  const fallback = engine.hasDraft ? defaultPolicyName(engine.maxDraft) : "none";
+  const fallback = engine.hasDraft ? defaultPolicyName : "none";
   const policy = given ?? fallback;
   if (typeof policy !== "string" && !isPolicy(policy)) {
     throw invalid("stopRule", "the name of a rule, or a policy with a name and next()", given);

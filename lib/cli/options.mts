@@ -126,7 +126,7 @@ export const decodingOptions = {
   stop: {
     ...string,
     describe: "How long to draft: a stop rule, see below",
-    defaultDescription: `${defaultPolicyName(defaultMaxDraftTokens)} with a draft`,
+    defaultDescription: `${defaultPolicyName} with a draft`,
   },
   "max-draft": {
     ...number,

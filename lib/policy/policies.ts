@@ -32,10 +32,8 @@ export const defaultMaxDraftTokens = 16;
 /** How much `maxDraftTokens` may be. */
 export const largestMaxDraftTokens = 64;
 
-/** The default with a draft: fixed K, at llama.cpp's order of magnitude. */
-export function defaultPolicyName(maxDraft: number): string {
-  return `fixed:${Math.min(4, maxDraft)}`;
-}
+/** The default with a draft. */
+export const defaultPolicyName = throughput.name;
 
 /** `name` or `name:parameter`, for messages. */
 export function grammar(kind: PolicyKind): string {

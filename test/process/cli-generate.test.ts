@@ -146,7 +146,7 @@ test("the help of --stop has every rule with what it means, and the default", ()
     expect(rules).toMatch(new RegExp(`^  ${kind.name}\\S*  +${escape(kind.describe)}`, "m"));
   }
   expect(rules).toMatch(/^ {2}confidence\[:P\] .* \(P = 0\.4\)$/m);
-  expect(stdout).toMatch(/^ +--stop .*\[default: fixed:4 with a draft\]$/m);
+  expect(stdout).toMatch(/^ +--stop .*\[default: throughput with a draft\]$/m);
 });
 
 test("--max-draft bounds what any rule drafts", () => {

@@ -127,7 +127,7 @@ test.each([
 test("its help shows its own defaults", () => {
   const { stdout } = cli(["demo", "--help"]);
   expect(stdout).toMatch(/^ +--max-tokens .*\[default: 120\]$/m);
-  expect(stdout).toMatch(/^ +--stop .*\[default: "fixed:4"\]$/m);
+  expect(stdout).toMatch(/^ +--stop .*\[default: "throughput"\]$/m);
   expect(stdout).toContain("\nStop rules:\n  none ");
 });
 

@@ -19,15 +19,11 @@ function refusal(work: () => unknown): string {
 test("without options decoding is greedy and drafts four tokens", () => {
   expect(resolveGeneration({}, engine)).toMatchObject({
     sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, repeatPenalty: 1, penaltyWindow: 64 },
-    policy: "fixed:4",
+    policy: "throughput",
     verifier: "match",
     parseSpecial: true,
     logprobs: false,
   });
-});
-
-test("the default draft length respects a smaller maxDraftTokens", () => {
-  expect(resolveGeneration({}, { hasDraft: true, maxDraft: 2 }).policy).toBe("fixed:2");
 });
 
 test("without a draft decoding is plain", () => {

@@ -144,7 +144,7 @@ async function measured(args: ArgumentsCamelCase<Arguments>, signal: AbortSignal
       prompts: prompts.length,
       texts: count,
       rules: speeds,
-      advice: advise(speeds, count, defaultPolicyName(longest)),
+      advice: advise(speeds, count, defaultPolicyName),
     };
   } finally {
     bar.stop();

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { styleText } from "node:util";
 import type { CommandModule, InferredOptionTypes, Options } from "yargs";
 import type { GenerateOptions, OutputToken } from "../../index.js";
-import { defaultMaxDraftTokens, defaultPolicyName } from "../../policy/policies.js";
+import { defaultPolicyName } from "../../policy/policies.js";
 import { compare, type Comparison, repeats, type Watch } from "../comparison.mjs";
 import { demoTarget, embedded } from "../demo-target.mjs";
 import { formatBytes, formatCount, formatPercent, formatTable } from "../format.mjs";
@@ -42,7 +42,7 @@ const options = {
   stop: {
     string: true,
     requiresArg: true,
-    default: defaultPolicyName(defaultMaxDraftTokens),
+    default: defaultPolicyName,
     describe: "How long to draft: a stop rule, see below",
   },
   verifier: decodingOptions.verifier,
