@@ -1,6 +1,6 @@
 // Beside the peers: node-llama-cpp, plain and with its draft predictor, and llama.cpp's
 // llama-speculative-simple, each over a grid of its options, and the best of each against specdecpp at
-// its default. Usage: npm run bench:peers [-- --quick --sets gsm8k --ratios 1:10 --temperatures 0 …]
+// its default. Usage: npm run bench:peers [-- --quick --sets gsm8k --ratios 1:10 --temperatures 0 --head FILE …]
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -21,7 +21,10 @@ const contextSize = 512;
 /** How many settings of each peer's grid go into the comparison. */
 const finalists = 3;
 
-const options = parseOptions("peers", { rules: { type: "string", default: "" } });
+const options = parseOptions("peers", {
+  rules: { type: "string", default: "" },
+  head: { type: "string" },
+});
 
 /**
  * @typedef {{ name: string, system: "specdecpp" | "node-llama-cpp" | "llama.cpp", options: any }} Setting
@@ -70,6 +73,11 @@ const plain = { name: "specdecpp, plain", system: "specdecpp", options: { stopRu
 /** @type {Setting} */
 const ours = { name: "specdecpp, default", system: "specdecpp", options: {} };
 /** @type {Setting[]} */
+const withHead =
+  options.head === undefined
+    ? []
+    : [{ name: "specdecpp, default + head", system: "specdecpp", options: { head: options.head } }];
+/** @type {Setting[]} */
 const others = options.rules
   .split(",")
   .filter((rule) => rule !== "")
@@ -93,9 +101,10 @@ async function runnerOf({ set, ratio, temperature, limit, maxTokens, threads }) 
   const tokensOf = (/** @type {typeof measured} */ prompts) => prompts.map(({ tokens }) => tokens);
   return (/** @type {Setting} */ setting, /** @type {number} */ seed) => {
     if (setting.system === "specdecpp") {
-      const generation = { temperature, maxTokens, ...setting.options };
+      const { head, ...chosen } = setting.options;
+      const generation = { temperature, maxTokens, ...chosen };
       return runTrial({
-        engine: { target: ratio, threads },
+        engine: { target: ratio, threads, head },
         prompts: tokensOf(measured),
         warmup: { prompts: tokensOf(warmup), options: generation },
         options: generation,
@@ -186,6 +195,7 @@ const finals = cells.map((cell, i) => ({
     plain,
     theirPlain,
     ours,
+    ...withHead,
     ...others,
     ...best(nodeLlamaCppGrid(cell.temperature), cell),
     ...best(llamaCppGrid(), cell),
