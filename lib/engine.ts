@@ -328,8 +328,9 @@ export class Engine {
     const tokens = this.#promptTokens(prompt, resolved.parseSpecial);
     const signal = this.#endedBy(options.signal);
     const leave = await this.#turnstile.enter(signal);
+    let generation: Generation | undefined;
     try {
-      const generation = new Generation(
+      generation = new Generation(
         this.#session,
         this.#target,
         { contextSize: this.#contextSize, maxDraft: this.#maxDraft },
@@ -341,9 +342,14 @@ export class Engine {
         dropsSpace,
       );
       this.#current = generation;
-      yield* generation.run();
+      await generation.prefill();
+      while (!generation.ended) yield generation.round(); // a yield awaits
       return generation.result;
+    } catch (error) {
+      generation?.keepPartial(error);
+      throw error;
     } finally {
+      generation?.close();
       leave();
     }
   }

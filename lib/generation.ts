@@ -1,14 +1,14 @@
 import { throwIfAborted } from "./abort";
 import type { CostModel } from "./cost/cost-model";
 import type { Model } from "./model";
-import type { NativeSession, NativeStopRule } from "./native/binding";
-import { call, callAsync } from "./native/call";
-import { readRound, type Round, runRound } from "./native/round";
+import type { NativeRound, NativeSession, NativeStopRule } from "./native/binding";
+import { call, fromNative } from "./native/call";
+import { readRound, type Round } from "./native/round";
 import type { ResolvedGeneration } from "./options";
 import { continues, draftedTokens, nextRule, submits } from "./policy/native-rule";
 import type { Policy, RoundContext, RoundInfo } from "./policy/policy";
 import { type GenerationStats, StatsCollector } from "./stats";
-import { type OutputToken, type RawToken, TextAssembler } from "./text-assembler";
+import { type OutputToken, TextAssembler } from "./text-assembler";
 
 /**
  * Why a generation ended: "eog", the model's end-of-generation token; "stop", a stop string;
@@ -49,12 +49,17 @@ export async function resultOf<T>(chunks: AsyncGenerator<unknown, T, undefined>)
 /** Tokens of the prompt evaluated in one native call, so that an abort need not wait for all of it. */
 const prefillChunk = 512;
 
-/** One text being generated on a session: the loop of rounds, and what has come of it so far. */
+/**
+ * One text being generated on a session, and what has come of it so far. Its user prefills, takes rounds until
+ * it has ended, and closes it.
+ */
 export class Generation {
   readonly #stats = new StatsCollector();
   readonly #tokens: number[] = [];
   readonly #logprobs: number[] = [];
   readonly #rounds: RoundInfo[] = [];
+  readonly #assembler: TextAssembler;
+  readonly #wantsDetails: boolean;
   #pending: Promise<unknown> | undefined;
   #text = "";
   #finishReason: FinishReason | undefined;
@@ -68,65 +73,86 @@ export class Generation {
     private readonly costs: CostModel,
     private readonly options: ResolvedGeneration,
     private readonly signal: AbortSignal,
-    private readonly dropsSpace: boolean,
-  ) {}
-
-  /** Yields text as soon as it is certain. Errors carry what there was as `partial`. */
-  async *run(): AsyncGenerator<GenerationChunk, void, undefined> {
-    // Of no effect between native calls, which are not begun after an abort.
-    const abort = (): void => {
-      this.session.abort();
-    };
-    this.signal.addEventListener("abort", abort);
-    try {
-      yield* this.#loop();
-    } catch (error) {
-      // Also on what a policy or a consumer throws: what was generated is not lost.
-      if (error instanceof Error) {
-        const partial = this.#result(this.signal.aborted ? "aborted" : "error");
-        (error as { partial?: GenerationResult }).partial = partial;
-      }
-      throw error;
-    } finally {
-      this.signal.removeEventListener("abort", abort);
-    }
+    dropsSpace: boolean,
+  ) {
+    this.#assembler = new TextAssembler(options.stop, dropsSpace);
+    this.#wantsDetails = options.details || policy.needsDetails === true;
+    signal.addEventListener("abort", this.#abort);
   }
 
-  /** What came of it, after run() has ended. */
+  // Of no effect between native calls, which are not begun after an abort.
+  readonly #abort = (): void => {
+    this.session.abort();
+  };
+
+  close(): void {
+    this.signal.removeEventListener("abort", this.#abort);
+  }
+
+  get ended(): boolean {
+    return this.#finishReason !== undefined;
+  }
+
+  /** What came of it until now. */
   get result(): GenerationResult {
     return this.#result(this.#finishReason ?? "aborted");
   }
 
-  async *#loop(): AsyncGenerator<GenerationChunk, void, undefined> {
-    await this.#prefill();
-    const assembler = new TextAssembler(this.options.stop, this.dropsSpace);
-    while (this.#finishReason === undefined) {
-      const start = performance.now();
-      const rule = this.#nextRule();
-      const before = this.#length;
-      const round = await this.#round(rule);
-      const { released, taken, stopped } = assembler.push(this.#rawTokens(round));
-      this.#finishReason = this.#take(round, taken, stopped);
-      if (this.#finishReason !== undefined) released.push(...assembler.flush());
-      const info = this.#observe(round, taken);
-      // A policy that drops what was drafted has verified fewer rows than the round says.
-      if (!this.policy.submits) {
-        const micros = 1000 * (performance.now() - start);
-        this.costs.observe(info, before, micros - round.draftMicros - round.verifyMicros);
-      }
-      const chunk = {
-        text: released.map((token) => token.text).join(""),
-        tokens: released,
-        round: info,
-      };
-      this.#text += chunk.text;
-      this.#stats.addLoopTime(performance.now() - start);
-      yield chunk;
-    }
+  /** Puts what was generated on an error that ends the text, also one that a policy or a consumer throws. */
+  keepPartial(error: unknown): void {
+    if (!(error instanceof Error)) return;
+    const partial = this.#result(this.signal.aborted ? "aborted" : "error");
+    (error as { partial?: GenerationResult }).partial = partial;
   }
 
-  get #wantsDetails(): boolean {
-    return this.options.details || this.policy.needsDetails === true;
+  async prefill(): Promise<void> {
+    const start = performance.now();
+    this.#stats.promptTokens = this.prompt.length;
+    this.#stats.reusedTokens = call(() =>
+      this.session.begin(this.prompt, this.options.sampling, {
+        verifier: this.options.verifier,
+        logProbabilities: this.options.logprobs,
+        details: this.#wantsDetails,
+        states: false,
+        reuse: this.options.reusePrefix,
+      }),
+    );
+    while ((await this.#native(() => this.session.prefill(prefillChunk))) > 0);
+    this.#stats.promptMillis = performance.now() - start;
+  }
+
+  /**
+   * One round, with the text that is certain by then. It is all that is done between two native calls, in a
+   * processor whose caches the weights have emptied: here every await and every function costs microseconds.
+   */
+  async round(): Promise<GenerationChunk> {
+    const start = performance.now();
+    const before = this.#length;
+    const rule = this.#nextRule();
+    const room = this.options.maxTokens - this.#tokens.length;
+    const round = readRound(
+      this.#asksByToken
+        ? await this.#roundByToken(rule, room)
+        : await this.#native(() => this.session.round(rule.length, room, rule.gate, rule.survival)),
+    );
+    const tokens = this.#take(round);
+    const info = this.#observe(round, tokens);
+    // A policy that drops what was drafted has verified fewer rows than the round says.
+    if (this.policy.submits === undefined) {
+      const micros = 1000 * (performance.now() - start);
+      this.costs.observe(info, before, micros - round.draftMicros - round.verifyMicros);
+    }
+    const released = this.ended ? this.#assembler.flush() : this.#assembler.release();
+    let text = "";
+    for (const token of released) text += token.text;
+    this.#text += text;
+    this.#stats.addLoopTime(performance.now() - start);
+    return { text, tokens: released, round: info };
+  }
+
+  /** Resolves when no native call is in flight. After an abort, none begins. */
+  async idle(): Promise<void> {
+    await this.#pending?.catch(() => undefined);
   }
 
   /** Tokens of the prompt and of the output. */
@@ -152,19 +178,15 @@ export class Generation {
     return nextRule(this.policy, this.limits.maxDraft, context);
   }
 
-  /** One native call, unless the policy wants to be asked after every token. */
-  #round(rule: NativeStopRule): Promise<Round> {
-    const room = this.options.maxTokens - this.#tokens.length;
-    return this.#asksByToken
-      ? this.#roundByToken(rule, room)
-      : this.#native(() => runRound(this.session, rule, room));
-  }
-
   get #asksByToken(): boolean {
     return this.policy.continues !== undefined || this.policy.submits !== undefined;
   }
 
-  async #roundByToken({ length, gate, survival }: NativeStopRule, room: number): Promise<Round> {
+  /** For a policy that wants to be asked after every token: a native call for each. */
+  async #roundByToken(
+    { length, gate, survival }: NativeStopRule,
+    room: number,
+  ): Promise<NativeRound> {
     let drafted = draftedTokens(new Float64Array());
     for (;;) {
       const before = drafted.length;
@@ -175,12 +197,53 @@ export class Generation {
       if (full || !continues(this.policy, drafted)) break;
     }
     const submitted = submits(this.policy, drafted);
-    return readRound(await this.#native(() => this.session.verify(submitted, room)));
+    return await this.#native(() => this.session.verify(submitted, room));
   }
 
-  #observe(round: Round, taken: number): RoundInfo {
+  async #native<T>(nativeCall: () => Promise<T>): Promise<T> {
+    throwIfAborted(this.signal);
+    try {
+      const pending = nativeCall();
+      this.#pending = pending;
+      return await pending;
+    } catch (cause) {
+      throwIfAborted(this.signal);
+      throw fromNative(cause);
+    }
+  }
+
+  /** Keeps the tokens of a round, and finds whether the text ends with one; returns how many it kept. */
+  #take(round: Round): number {
+    const { logprobs, maxTokens } = this.options;
+    let taken = 0;
+    let stopped = false;
+    for (const id of round.tokens) {
+      const origin = taken < round.accepted ? "draft" : "target";
+      const token: OutputToken = { id, text: "", origin };
+      if (logprobs) {
+        token.logprob = round.logProbabilities[taken] ?? NaN;
+        this.#logprobs.push(token.logprob);
+      }
+      this.#tokens.push(id);
+      taken += 1;
+      stopped = this.#assembler.add(token, this.model.textPiece(id));
+      if (stopped) break;
+    }
+    if (taken < round.tokens.length) {
+      call(() => {
+        this.session.rollBack(this.#length);
+      });
+    }
+    if (stopped) this.#finishReason = "stop";
+    else if (round.ended) this.#finishReason = "eog";
+    else if (this.#tokens.length >= maxTokens) this.#finishReason = "length";
+    else if (this.#length > this.limits.contextSize) this.#finishReason = "context";
+    return taken;
+  }
+
+  #observe(round: Round, generated: number): RoundInfo {
     const info: RoundInfo = {
-      generated: taken,
+      generated,
       drafted: round.drafted,
       accepted: round.accepted,
       draftSteps: round.draftSteps,
@@ -188,70 +251,12 @@ export class Generation {
       draftMicros: round.draftMicros,
       verifyMicros: round.verifyMicros,
       decodeMicros: round.decodeMicros,
-      ...(this.#wantsDetails && { draft: draftedTokens(round.draft) }),
     };
+    if (this.#wantsDetails) info.draft = draftedTokens(round.draft);
     this.policy.observe?.(info);
     this.#stats.addRound(info, this.policy.expectation);
     if (this.options.details) this.#rounds.push(info);
     return info;
-  }
-
-  async #prefill(): Promise<void> {
-    const start = performance.now();
-    this.#stats.promptTokens = this.prompt.length;
-    this.#stats.reusedTokens = call(() =>
-      this.session.begin(this.prompt, this.options.sampling, {
-        verifier: this.options.verifier,
-        logProbabilities: this.options.logprobs,
-        details: this.#wantsDetails,
-        states: false,
-        reuse: this.options.reusePrefix,
-      }),
-    );
-    while ((await this.#native(() => this.session.prefill(prefillChunk))) > 0);
-    this.#stats.promptMillis = performance.now() - start;
-  }
-
-  async #native<T>(nativeCall: () => Promise<T>): Promise<T> {
-    throwIfAborted(this.signal);
-    const pending = callAsync(nativeCall);
-    this.#pending = pending;
-    try {
-      return await pending;
-    } catch (error) {
-      throwIfAborted(this.signal);
-      throw error;
-    }
-  }
-
-  /** Resolves when no native call is in flight. After an abort, none begins. */
-  async idle(): Promise<void> {
-    await this.#pending?.catch(() => undefined);
-  }
-
-  #rawTokens(round: Round): RawToken[] {
-    return round.tokens.map((id, i) => ({
-      id,
-      bytes: this.model.piece(id),
-      origin: i < round.accepted ? ("draft" as const) : ("target" as const),
-      ...(this.options.logprobs && { logprob: round.logProbabilities[i] ?? NaN }),
-    }));
-  }
-
-  /** Keeps the first `taken` tokens of a round; returns why the generation ends here, if it does. */
-  #take(round: Round, taken: number, stopped: boolean): FinishReason | undefined {
-    this.#tokens.push(...round.tokens.slice(0, taken));
-    this.#logprobs.push(...round.logProbabilities.subarray(0, taken));
-    const length = this.#length;
-    if (taken < round.tokens.length) {
-      call(() => {
-        this.session.rollBack(length);
-      });
-    }
-    if (stopped) return "stop";
-    if (round.ended) return "eog";
-    if (this.#tokens.length >= this.options.maxTokens) return "length";
-    return length > this.limits.contextSize ? "context" : undefined;
   }
 
   #result(finishReason: FinishReason): GenerationResult {

@@ -5,13 +5,14 @@ import type { ModelInfo, NativeModel } from "./native/binding";
 import { call, callAsync } from "./native/call";
 import { loadAddon } from "./native/load";
 import type { ResolvedModel } from "./options";
+import { type Piece, pieceOf } from "./text-assembler";
 
 /** How often the progress of loading is looked at. */
 const progressMillis = 50;
 
 /** A loaded model: its vocabulary, and the handle that sessions take. */
 export class Model {
-  readonly #pieces = new Map<number, Uint8Array>();
+  readonly #pieces = new Map<number, Piece>();
 
   private constructor(
     /** @internal */ readonly native: NativeModel,
@@ -53,12 +54,17 @@ export class Model {
 
   /** The bytes of one token. */
   piece(token: number): Uint8Array {
-    let bytes = this.#pieces.get(token);
-    if (bytes === undefined) {
-      bytes = call(() => this.native.piece(token));
-      this.#pieces.set(token, bytes);
+    return this.textPiece(token).bytes;
+  }
+
+  /** The same, and their text if they have one by themselves. */
+  textPiece(token: number): Piece {
+    let piece = this.#pieces.get(token);
+    if (piece === undefined) {
+      piece = pieceOf(call(() => this.native.piece(token)));
+      this.#pieces.set(token, piece);
     }
-    return bytes;
+    return piece;
   }
 
   /** A value of the file's header as text; "" if it is not there. */

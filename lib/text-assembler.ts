@@ -13,8 +13,23 @@ export interface OutputToken {
   logprob?: number;
 }
 
-/** A token before its bytes have become text. */
-export type RawToken = Omit<OutputToken, "text"> & { bytes: Uint8Array };
+/** What a token adds to a text. */
+export interface Piece {
+  bytes: Uint8Array;
+  /** If they are whole characters. */
+  text: string | undefined;
+}
+
+// ignoreBOM keeps U+FEFF: a model may mean it.
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export function pieceOf(bytes: Uint8Array): Piece {
+  try {
+    return { bytes, text: strict.decode(bytes) };
+  } catch {
+    return { bytes, text: undefined };
+  }
+}
 
 /** Bytes of an incomplete character, at most. */
 const maxPartBytes = 3;
@@ -24,14 +39,14 @@ const maxPartBytes = 3;
  * that may turn out to be the beginning of a stop string.
  */
 export class TextAssembler {
-  // ignoreBOM keeps U+FEFF: a model may mean it.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #stops: readonly string[];
   #dropsSpace: boolean;
   #held: OutputToken[] = [];
-  /** The last bytes that have come, and the token that brought them. */
+  /** The token that has brought the last byte, if that is amid a character. */
+  #unfinished: OutputToken | undefined;
+  /** The last bytes up to there. */
   #tail: Uint8Array = new Uint8Array();
-  #tailToken: OutputToken | undefined;
 
   /** dropsSpace: whether a space that the text begins with is left out. */
   constructor(stops: readonly string[], dropsSpace = false) {
@@ -39,37 +54,48 @@ export class TextAssembler {
     this.#dropsSpace = dropsSpace;
   }
 
-  /** Takes tokens up to the one that completes a stop string. `taken`: how many those are. */
-  push(tokens: readonly RawToken[]): { released: OutputToken[]; taken: number; stopped: boolean } {
-    for (const [i, { bytes: given, ...token }] of tokens.entries()) {
-      const bytes = this.#withoutFirstSpace(given);
-      const text = this.#decoder.decode(bytes, { stream: true });
-      const output = { ...token, text };
-      this.#held.push(output);
-      if (bytes.length > 0) {
-        this.#tail = Buffer.concat([this.#tail, bytes]).subarray(-maxPartBytes);
-        this.#tailToken = output;
-      }
-      const cut = this.#findStop();
-      if (cut !== undefined) {
-        this.#decoder.decode(); // forgets an incomplete character behind the stop string
-        return { released: this.#cutAt(cut), taken: i + 1, stopped: true };
-      }
-    }
-    return { released: this.#releaseUnambiguous(), taken: tokens.length, stopped: false };
+  /**
+   * Takes a token and its piece, and finds its text. Returns whether that completes a stop string: the text
+   * ends before it then.
+   */
+  add(token: OutputToken, piece: Piece): boolean {
+    const { bytes, text } = this.#dropsSpace ? this.#withoutFirstSpace(piece) : piece;
+    this.#held.push(token);
+    if (text !== undefined && this.#unfinished === undefined) token.text = text;
+    else this.#decode(token, bytes);
+    if (this.#stops.length === 0) return false;
+    const cut = this.#findStop();
+    if (cut !== undefined) this.#cutAt(cut);
+    return cut !== undefined;
+  }
+
+  /** The tokens whose text is certain by now; each comes out once. */
+  release(): OutputToken[] {
+    if (this.#stops.length > 0 || this.#unfinished !== undefined) return this.#releaseUnambiguous();
+    const released = this.#held;
+    this.#held = [];
+    return released;
   }
 
   /** Releases what is held when no more tokens come; an incomplete character becomes U+FFFD. */
   flush(): OutputToken[] {
-    const rest = this.#decoder.decode();
-    if (this.#tailToken !== undefined) this.#tailToken.text += rest;
+    if (this.#unfinished !== undefined) this.#unfinished.text += this.#decoder.decode();
     return this.#held.splice(0);
   }
 
-  #withoutFirstSpace(bytes: Uint8Array): Uint8Array {
-    if (!this.#dropsSpace || bytes.length === 0) return bytes;
+  /** Of a token that ends amid a character or comes where one is incomplete. */
+  #decode(token: OutputToken, bytes: Uint8Array): void {
+    token.text = this.#decoder.decode(bytes, { stream: true });
+    if (bytes.length === 0) return;
+    const before = this.#unfinished === undefined ? [] : [this.#tail];
+    this.#tail = Buffer.concat([...before, bytes]).subarray(-maxPartBytes);
+    this.#unfinished = endsInside(this.#tail) ? token : undefined;
+  }
+
+  #withoutFirstSpace(piece: Piece): Piece {
+    if (piece.bytes.length === 0) return piece;
     this.#dropsSpace = false;
-    return bytes[0] === 0x20 ? bytes.subarray(1) : bytes;
+    return piece.bytes[0] === 0x20 ? pieceOf(piece.bytes.subarray(1)) : piece;
   }
 
   get #heldText(): string {
@@ -82,14 +108,14 @@ export class TextAssembler {
     return found.length === 0 ? undefined : Math.min(...found);
   }
 
-  /** Releases all tokens, with the text from `length` on taken away. */
-  #cutAt(length: number): OutputToken[] {
+  /** Takes the text from `length` on away, half a character at its end too. */
+  #cutAt(length: number): void {
+    this.#unfinished = undefined;
     let left = length;
     for (const token of this.#held) {
       token.text = token.text.slice(0, left);
       left -= token.text.length;
     }
-    return this.#held.splice(0);
   }
 
   #releaseUnambiguous(): OutputToken[] {
@@ -102,9 +128,8 @@ export class TextAssembler {
     }
     let sure = text.length - ambiguous;
     let count = 0;
-    const unfinished = endsInside(this.#tail) ? this.#tailToken : undefined;
     for (const token of this.#held) {
-      if (token === unfinished) break; // it gets the rest if the text ends here
+      if (token === this.#unfinished) break; // it gets the rest if the text ends here
       if (token.text.length > sure || (token.text === "" && ambiguous > 0 && sure === 0)) break;
       sure -= token.text.length;
       ++count;

@@ -1,25 +1,24 @@
 import { type ErrorCode, SpecdecError } from "../errors";
 
 // A native error has a code and a message, but no JavaScript stack, and under jest it is not even an
-// instance of this realm's Error. So the public error is made here, in the caller's stack.
+// instance of this realm's Error. So the public error is made here. Made behind an await its stack has the
+// functions that wait, and costs nothing where nothing fails.
 
-function translate(error: SpecdecError, cause: unknown): SpecdecError {
+/** The public error for what a native call threw or rejected with. */
+export function fromNative(cause: unknown): SpecdecError {
   const { code, message } = cause as { code?: ErrorCode; message?: string };
   if (code === undefined) {
     throw cause; // a mistake in lib/ itself
   }
-  const translated = new SpecdecError(code, message ?? "", { cause });
-  translated.stack = `${translated.name}: ${translated.message}\n${error.stack?.split("\n").slice(1).join("\n") ?? ""}`;
-  return translated;
+  return new SpecdecError(code, message ?? "", { cause });
 }
 
 /** Awaits a native call; its failure becomes a SpecdecError with the stack of the caller. */
 export async function callAsync<T>(call: () => Promise<T>): Promise<T> {
-  const here = new SpecdecError("ERR_INTERNAL", "");
   try {
     return await call();
   } catch (cause) {
-    throw translate(here, cause);
+    throw fromNative(cause);
   }
 }
 
@@ -28,6 +27,6 @@ export function call<T>(nativeCall: () => T): T {
   try {
     return nativeCall();
   } catch (cause) {
-    throw translate(new SpecdecError("ERR_INTERNAL", ""), cause);
+    throw fromNative(cause);
   }
 }

@@ -44,6 +44,7 @@ export async function runRound(
 }
 
 const noStates = new Uint16Array();
+const noNumbers = new Float64Array();
 
 /** Columns before the tokens: how many tokens and log-probabilities there are, and the eight below. */
 const tokensAt = 10;
@@ -52,8 +53,12 @@ export function readRound({ numbers, states = noStates }: NativeRound): Round {
   const at = (column: number): number => numbers[column] ?? NaN;
   const logProbabilitiesAt = tokensAt + at(0);
   const draftAt = logProbabilitiesAt + at(1);
+  const part = (from: number, to: number): Float64Array =>
+    from === to ? noNumbers : numbers.subarray(from, to); // most rounds have none: a view costs microseconds
+  const tokens: number[] = [];
+  for (let column = tokensAt; column < logProbabilitiesAt; ++column) tokens.push(at(column));
   return {
-    tokens: Array.from(numbers.subarray(tokensAt, logProbabilitiesAt)),
+    tokens,
     drafted: at(2),
     accepted: at(3),
     draftSteps: at(4),
@@ -62,8 +67,8 @@ export function readRound({ numbers, states = noStates }: NativeRound): Round {
     draftMicros: at(7),
     verifyMicros: at(8),
     decodeMicros: at(9),
-    logProbabilities: numbers.subarray(logProbabilitiesAt, draftAt),
-    draft: numbers.subarray(draftAt),
+    logProbabilities: part(logProbabilitiesAt, draftAt),
+    draft: part(draftAt, numbers.length),
     states,
   };
 }

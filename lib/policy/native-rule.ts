@@ -137,7 +137,7 @@ const overs = ["newest", "product"] as const;
 const links = ["identity", "logistic", "exponential"] as const;
 
 function nameOf(policy: Policy, method: string): string {
-  return `What ${method} of the policy ${JSON.stringify(policy.name)} returns`;
+  return `What ${method} of the policy "${policy.name}" returns`;
 }
 
 /** Policies are asked amid a round, which does not wait: a promise is refused. */
