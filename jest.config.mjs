@@ -8,7 +8,7 @@ export default {
   // Types are checked by `npm run types`, once for all files.
   transform: { "^.+\\.ts$": ["ts-jest", { transpilation: true, diagnostics: false }] },
   globalSetup: "<rootDir>/test/global-setup.mjs",
-  // llama.cpp's prebuilt libraries spin at their barriers: two busy workers on two cores all but stop.
-  maxWorkers: 1,
+  // Tests keep one thread busy each.
+  maxWorkers: 2,
   testTimeout: 120_000,
 };

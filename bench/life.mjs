@@ -47,7 +47,9 @@ const lived = Object.fromEntries(rules.map((rule) => [rule, []]));
 for (const prompt of texts.slice(0, 3)) await engine.generate(prompt, { maxTokens });
 for (const [seed, prompt] of texts.entries()) {
   for (const stopRule of rules) {
-    const options = { temperature, maxTokens, seed, stopRule };
+    // Walks have the law of rejection sampling.
+    const verifier = temperature > 0 ? /** @type {const} */ ("rejection") : undefined;
+    const options = { temperature, maxTokens, seed, stopRule, ...(verifier && { verifier }) };
     const { stats } = await engine.generate(prompt, options);
     lived[stopRule]?.push({ ...stats, seconds: stats.generated / stats.tokensPerSecond });
   }

@@ -69,11 +69,11 @@ console.log(JSON.stringify({ conditions: conditions() }));
 for (const options of [
   { temperature: 0, stopRule: "none" },
   { temperature: 0, stopRule: "fixed:4" },
-  { temperature: 1, stopRule: "fixed:4" },
+  { temperature: 1, stopRule: "fixed:4", verifier: "rejection" },
   { temperature: 1, stopRule: "fixed:4", verifier: "block" },
   { temperature: 1, stopRule: "fixed:4", verifier: "coupled" },
-  { temperature: 1, stopRule: "confidence:0.4" },
-  { temperature: 1, stopRule: "logistic:0.6" },
+  { temperature: 1, stopRule: "confidence:0.4", verifier: "rejection" },
+  { temperature: 1, stopRule: "logistic:0.6", verifier: "rejection" },
 ]) {
   console.log(JSON.stringify({ options, ...(await measure(options)) }));
 }

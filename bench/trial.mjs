@@ -1,39 +1,28 @@
-// One trial in a process of its own: generates from every prompt under one setting, timed by tinybench,
-// and prints a line of JSON. Usage: node bench/trial.mjs SETTING (JSON; see runTrial in trials.mjs)
+// One trial in a process of its own: generates from every prompt under one setting and prints a line of
+// JSON. Usage: node bench/trial.mjs <SETTING (JSON; see runTrial in trials.mjs)
 
-import { Bench } from "tinybench";
-import { makeEngine, prompts } from "./setting.mjs";
+import { text } from "node:stream/consumers";
+import { makeEngine } from "./setting.mjs";
+import { timed } from "./timed.mjs";
 
-const { engine: engineOptions, set, count, options } = JSON.parse(process.argv[2] ?? "{}");
-const engine = await makeEngine(engineOptions);
-const texts = prompts(set, count);
+/** @type {import("./trials.mjs").TrialSetting} */
+const setting = JSON.parse(await text(process.stdin));
+const { engine: engineSetting, prompts, warmup, options, seed = 0, withText = false } = setting;
+const engine = await makeEngine(engineSetting);
 
-// Pages come in, frequencies go up, and rules that adapt get to know the pair.
-for (const prompt of texts.slice(0, 3)) await engine.generate(prompt, options);
+for (const prompt of warmup.prompts) await engine.generate(prompt, warmup.options);
 
-/** @type {{ generated: number, passes: number, drafted: number, accepted: number, millis: number }[]} */
-const samples = [];
-let next = 0;
-const bench = new Bench({ iterations: texts.length, time: 0, warmup: false });
-bench.add("millis per token", async () => {
-  const seed = next; // the same for every setting
-  const { stats } = await engine.generate(texts[next++] ?? "", { seed, ...options });
-  const millis = (stats.generated / stats.tokensPerSecond) * 1000;
-  samples.push({
+const results = await timed(prompts, async (prompt, i) => {
+  const result = await engine.generate(prompt, { seed: seed + i, ...options });
+  const { stats } = result;
+  return {
     generated: stats.generated,
+    millis: (stats.generated / stats.tokensPerSecond) * 1000,
     passes: stats.targetPasses,
     drafted: stats.drafted,
     accepted: stats.accepted,
-    millis,
-  });
-  return { overriddenDuration: millis / stats.generated };
+    ...(withText && { text: result.text, ended: result.finishReason === "eog" }),
+  };
 });
-await bench.run();
-const [result] = bench.results;
-console.log(
-  JSON.stringify({
-    samples,
-    millisPerToken: result && "latency" in result ? result.latency : null,
-  }),
-);
+console.log(JSON.stringify(results));
 await engine.dispose();

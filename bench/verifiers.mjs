@@ -1,42 +1,55 @@
 // The verifiers side by side, at fixed lengths: tokens per target pass and speed on the embedded pair.
-// Usage: npm run bench:verifiers [-- --repetitions N --count N --temperature T]
+// Usage: npm run bench:verifiers [-- --repetitions N --count N --temperature T --out FILE]
 
+import path from "node:path";
 import { parseArgs } from "node:util";
-import { conditions } from "./setting.mjs";
-import { runTrials } from "./trials.mjs";
+import { readTrials, Record } from "./record.mjs";
+import { prompts, root } from "./setting.mjs";
+import { runCells, runTrial, summarize } from "./trials.mjs";
 
 const { values } = parseArgs({
   options: {
     repetitions: { type: "string", default: "5" },
     count: { type: "string", default: "40" },
     temperature: { type: "string", default: "1" },
+    out: { type: "string", default: path.join(root, "build", "bench", "verifiers.jsonl") },
   },
 });
 const temperature = Number(values.temperature);
-const common = { set: "gsm8k", count: Number(values.count) };
-const options = { temperature, maxTokens: 150 };
+const cell = { set: "gsm8k", count: Number(values.count), temperature, maxTokens: 150 };
+const texts = prompts(cell.set, cell.count);
+const common = { temperature, maxTokens: cell.maxTokens };
 
 const settings = [
-  { ...common, name: "plain", options: { ...options, stopRule: "none" } },
+  { name: "plain", options: { ...common, stopRule: "none" } },
   ...["rejection", "block", "coupled", "match"].flatMap((verifier) =>
     [4, 8].map((K) => ({
-      ...common,
       name: `${verifier}, K = ${K}`,
-      options: { ...options, verifier, stopRule: `fixed:${K}` },
+      options: { ...common, verifier, stopRule: `fixed:${K}` },
     })),
   ),
 ];
-const rows = runTrials(settings, Number(values.repetitions));
-console.log(JSON.stringify({ conditions: conditions(), temperature, ...common, rows }));
+const run = (/** @type {(typeof settings)[0]} */ { options }) =>
+  runTrial({
+    engine: {},
+    prompts: texts,
+    options,
+    warmup: { prompts: texts.slice(0, 3), options },
+  });
+runCells([{ cell, settings, run }], Number(values.repetitions), new Record(values.out));
 
+const trials = readTrials(values.out).filter(
+  (trial) => JSON.stringify(trial.cell) === JSON.stringify(cell),
+);
 const f = (/** @type {number} */ x, digits = 2) => x.toFixed(digits);
 console.log(
   "\n| verifier | tokens per target pass | accepted | tokens/s | speedup over plain |\n| --- | --- | --- | --- | --- |",
 );
-for (const row of rows) {
-  const [low, high] = row.tokensPerPassInterval;
-  const [slow, fast] = row.speedupInterval;
+const names = settings.map(({ name }) => name);
+for (const row of summarize(names, trials, { speedup: "plain" })) {
+  const { value, low, high } = row.tokensPerPass;
+  const { speedup } = row;
   console.log(
-    `| ${row.name} | ${f(row.tokensPerPass)} [${f(low)}, ${f(high)}] | ${Number.isNaN(row.acceptance) ? "–" : f(row.acceptance)} | ${f(row.tokensPerSecond, 0)} | ${f(row.speedup)} [${f(slow)}, ${f(fast)}] |`,
+    `| ${row.name} | ${f(value)} [${f(low)}, ${f(high)}] | ${Number.isNaN(row.acceptance) ? "–" : f(row.acceptance)} | ${f(row.tokensPerSecond.value, 0)} | ${f(speedup.value)} [${f(speedup.low)}, ${f(speedup.high)}] |`,
   );
 }

@@ -1,11 +1,25 @@
 import { throwIfAborted } from "./abort";
+import { ChatFormat } from "./chat/chat-format";
+import { ChatSession, type ChatResult } from "./chat/chat-session";
+import { answerRoom, fitHistory } from "./chat/fit-history";
+import type { ChatMessage } from "./chat/messages";
+import {
+  checkChat,
+  type ChatOptions,
+  type ChatSessionOptions,
+  resolveChat,
+  resolveChatSession,
+} from "./chat/options";
 import { checkText, checkTokens } from "./checks";
 import { calibrationFile, readCalibration } from "./cost/calibration-cache";
 import { CostModel } from "./cost/cost-model";
 import { guessCosts } from "./cost/cost-table";
 import { type Identity, identify } from "./cost/machine";
+import { downloaded } from "./download/resolve-model";
 import { SpecdecError } from "./errors";
-import { Generation, type GenerationChunk, type GenerationResult } from "./generation";
+import { Generation, type GenerationChunk, type GenerationResult, resultOf } from "./generation";
+import { AcceptanceHead } from "./head/acceptance-head";
+import type { HeadKind } from "./head/examples";
 import { cacheSizeBytes, checkMemory, defaultContextSize } from "./memory";
 import { Model } from "./model";
 import type { Device, NativeContextOptions, NativeSession } from "./native/binding";
@@ -23,6 +37,7 @@ import {
 } from "./options";
 import { createPolicy } from "./policy/policies";
 import type { Policy } from "./policy/policy";
+import { vocabularyFingerprint } from "./trace/fingerprint";
 import { Turnstile } from "./turnstile";
 
 /** A prompt: text, or the ids of its tokens (used as they are, nothing is added). */
@@ -37,11 +52,12 @@ export function devices(): Device[] {
  * Loads the models and prepares an engine for one text at a time.
  *
  * Rejects with a SpecdecError: ERR_INVALID_ARGUMENT, ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD,
- * ERR_NOT_GENERATIVE, ERR_VOCABULARY_MISMATCH, ERR_NO_ROLLBACK, ERR_OUT_OF_MEMORY, ERR_NO_GPU,
- * ERR_NO_DEVICE, ERR_ABORTED, or one of loading the addon. Or with what onLoadProgress throws.
+ * ERR_NOT_GENERATIVE, ERR_VOCABULARY_MISMATCH, ERR_HEAD_MISMATCH, ERR_NO_ROLLBACK, ERR_OUT_OF_MEMORY,
+ * ERR_NO_GPU, ERR_NO_DEVICE, ERR_DOWNLOAD_FAILED, ERR_ABORTED, or one of loading the addon. Or with what
+ * onLoadProgress or onDownloadProgress throws.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const resolved = resolveEngine(options);
+  const resolved = await downloaded(resolveEngine(options), options);
   const { onLoadProgress, signal } = options;
   const load = (name: "target" | "draft", model: ResolvedModel): Promise<Model> =>
     Model.load(
@@ -60,8 +76,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     if (draft) made.push(draft);
     const pair = draft && (await describePair(resolved, target, draft));
     const costs = await startCosts(pair, target, draft, resolved.maxDraft);
-    const session = await openSession(resolved, target, draft);
+    const head = await loadHead(resolved, pair, target, draft);
+    if (head) made.push(head);
+    const session = await openSession(resolved, target, draft, { ...(head && { head }) });
     made.push(session);
+    head?.dispose(); // the session keeps what it needs
     return new Engine(
       session,
       target,
@@ -70,6 +89,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       resolved.maxDraft,
       costs,
       pair,
+      head?.info.kind,
     );
   } catch (error) {
     for (const one of made.reverse()) one.dispose();
@@ -106,6 +126,36 @@ async function describePair(
   };
 }
 
+/** The head that was asked for, if any. Throws ERR_HEAD_MISMATCH for one of another pair. */
+async function loadHead(
+  { head: path, forceHead, target: targetOptions, draft: draftOptions }: ResolvedEngine,
+  pair: Pair | undefined,
+  target: Model,
+  draft: Model | undefined,
+): Promise<AcceptanceHead | undefined> {
+  if (path === undefined || pair === undefined || !draft || !draftOptions) return undefined;
+  const head = await AcceptanceHead.load(path);
+  try {
+    const { identity } = pair;
+    head.checkPair(
+      {
+        target: { path: targetOptions.path, fingerprint: identity.target.fingerprint },
+        draft: {
+          path: draftOptions.path,
+          fingerprint: identity.draft.fingerprint,
+          stateWidth: draft.info.stateWidth,
+        },
+        vocabulary: () => vocabularyFingerprint(target),
+      },
+      forceHead,
+    );
+    return head;
+  } catch (error) {
+    head.dispose();
+    throw error;
+  }
+}
+
 /** From a calibration if there is one, also an old one: rounds refine it as they do a guess. */
 async function startCosts(
   pair: Pair | undefined,
@@ -122,14 +172,20 @@ async function startCosts(
 
 type SessionOptions = Pick<ResolvedEngine, "target" | "draft" | "maxDraft">;
 
-/** walks: whether walks will be asked for. Throws ERR_OUT_OF_MEMORY if its caches cannot fit. */
+interface SessionUse {
+  /** Whether walks will be asked for. */
+  walks?: boolean;
+  head?: AcceptanceHead;
+}
+
+/** Throws ERR_OUT_OF_MEMORY if its caches cannot fit. */
 export async function openSession(
   options: SessionOptions,
   target: Model,
   draft: Model | undefined,
-  walks = false,
+  use: SessionUse = {},
 ): Promise<NativeSession> {
-  const session = createSession(options, target, draft, walks);
+  const session = createSession(options, target, draft, use);
   try {
     await callAsync(() => session.open());
     return session;
@@ -143,7 +199,7 @@ function createSession(
   options: SessionOptions,
   target: Model,
   draft: Model | undefined,
-  walks: boolean,
+  { walks = false, head }: SessionUse,
 ): NativeSession {
   const context = (given: ResolvedModel, model: Model) => ({
     contextSize: contextSize(given, model),
@@ -170,6 +226,7 @@ function createSession(
         ...(draft && draftContext && { draft: draft.native, draftContext }),
         maxDraft: options.maxDraft,
         walks,
+        ...(head && { head: head.native }),
       }),
   );
 }
@@ -188,6 +245,7 @@ export class Engine {
   readonly #turnstile = new Turnstile();
   readonly #disposal = new AbortController();
   readonly #costs: CostModel;
+  readonly #format: ChatFormat;
   #current: { idle(): Promise<void> } | undefined;
   #disposed: Promise<void> | undefined;
 
@@ -201,6 +259,7 @@ export class Engine {
     costs: CostModel,
     /** @internal None without a draft. */
     readonly pair: Pair | undefined,
+    private readonly headKind: HeadKind | undefined,
   ) {
     this.#session = session;
     this.#target = target;
@@ -208,6 +267,7 @@ export class Engine {
     this.#contextSize = contextSize;
     this.#maxDraft = maxDraft;
     this.#costs = costs;
+    this.#format = new ChatFormat(target);
   }
 
   /** Tokens that the target's context holds, prompt and output together. */
@@ -239,25 +299,31 @@ export class Engine {
    * ERR_DISPOSED, ERR_DECODE, ERR_NO_LOGITS.
    */
   async generate(prompt: Prompt, options: GenerateOptions = {}): Promise<GenerationResult> {
-    const chunks = this.stream(prompt, options);
-    for (;;) {
-      const next = await chunks.next();
-      if (next.done) return next.value;
-    }
+    return await resultOf(this.stream(prompt, options));
   }
 
   /**
    * Continues a prompt and yields the text as it comes. Returns the whole result at the end; fails
    * as `generate` does. Leaving the loop early frees the engine for the next call.
    */
-  async *stream(
+  stream(
     prompt: Prompt,
     options: GenerateOptions = {},
+  ): AsyncGenerator<GenerationChunk, GenerationResult, undefined> {
+    return this.#stream(prompt, options);
+  }
+
+  /** dropsSpace: whether a space that the text begins with is left out. */
+  async *#stream(
+    prompt: Prompt,
+    options: GenerateOptions,
+    dropsSpace = false,
   ): AsyncGenerator<GenerationChunk, GenerationResult, undefined> {
     this.#checkUsable();
     const resolved = resolveGeneration(options, {
       hasDraft: this.#draft !== undefined,
       maxDraft: this.#maxDraft,
+      headKind: this.headKind,
     });
     const tokens = this.#promptTokens(prompt, resolved.parseSpecial);
     const signal = this.#endedBy(options.signal);
@@ -272,6 +338,7 @@ export class Engine {
         this.#costs,
         resolved,
         signal,
+        dropsSpace,
       );
       this.#current = generation;
       yield* generation.run();
@@ -279,6 +346,50 @@ export class Engine {
     } finally {
       leave();
     }
+  }
+
+  /**
+   * Answers the last of the messages, in the form that the model's own chat template gives them. If they
+   * do not fit into the context, the oldest turns after the system messages are left out: `dropped`.
+   *
+   * Rejects as `generate` does, with ERR_CONTEXT_FULL if the last turn does not fit, and with
+   * ERR_NO_CHAT_TEMPLATE or ERR_CHAT_TEMPLATE.
+   */
+  async chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Promise<ChatResult> {
+    return await resultOf(this.chatStream(messages, options));
+  }
+
+  /** The same, and yields the answer as it comes, as `stream` does. */
+  async *chatStream(
+    messages: readonly ChatMessage[],
+    options: ChatOptions = {},
+  ): AsyncGenerator<GenerationChunk, ChatResult, undefined> {
+    this.#checkUsable();
+    const checked = checkChat(messages);
+    const { answer, template } = resolveChat(options);
+    const room = answerRoom(this.#contextSize, options.maxTokens);
+    const signal = this.#endedBy(options.signal);
+    const { prompt, dropped } = await fitHistory(checked, 0, room, async (kept) => {
+      const text = await this.#format.render(kept, template, signal);
+      return { text, tokens: this.#format.tokens(text, true) };
+    });
+    const dropsSpace = this.#format.putsSpaceAfter(prompt.text);
+    const result = yield* this.#stream(prompt.tokens, answer, dropsSpace);
+    return { ...result, dropped };
+  }
+
+  /** A conversation that remembers what was said. Throws ERR_INVALID_ARGUMENT or ERR_DISPOSED. */
+  createChatSession(options: ChatSessionOptions = {}): ChatSession {
+    this.#checkUsable();
+    const { beginning, template } = resolveChatSession(options);
+    const host = {
+      contextSize: this.#contextSize,
+      format: this.#format,
+      stream: this.#stream.bind(this),
+      detokenize: this.detokenize.bind(this),
+      endedBy: this.#endedBy.bind(this),
+    };
+    return new ChatSession(host, beginning, template);
   }
 
   /**
@@ -317,6 +428,14 @@ export class Engine {
     }
   }
 
+  /**
+   * What plain decoding takes for a token, as far as it was measured.
+   * @internal
+   */
+  plainMicros(contextLength: number): number | undefined {
+    return this.#costs.plainMicros(contextLength);
+  }
+
   #endedBy(signal: AbortSignal | undefined): AbortSignal {
     return AbortSignal.any([this.#disposal.signal, ...(signal ? [signal] : [])]);
   }
@@ -344,6 +463,7 @@ export class Engine {
     this.#disposal.abort(
       new SpecdecError("ERR_DISPOSED", "The engine has been disposed of. Create another."),
     );
+    await this.#format.dispose();
     await this.#current?.idle();
     this.#session.dispose();
     this.#target.dispose();
@@ -354,7 +474,7 @@ export class Engine {
   #namedPolicy(name: string): Policy {
     let policy = this.#policies.get(name);
     if (policy === undefined) {
-      policy = createPolicy(name, this.#maxDraft);
+      policy = createPolicy(name, this.#maxDraft, this.headKind);
       this.#policies.set(name, policy);
     }
     return policy;

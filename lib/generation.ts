@@ -29,13 +29,21 @@ export interface GenerationResult {
   /** Ids of all tokens generated, the one that ended the generation included (its text is not in `text`). */
   tokens: number[];
   finishReason: FinishReason;
-  /** The seed that was used; it repeats the text with the same settings. */
+  /** The seed that was used; given as `seed`, it repeats the text of one that had it given too. */
   seed: number;
   /** ln of each token's probability under the target, if asked for. */
   logprobs?: number[];
   /** What each round did and drafted, if `details` was asked for. */
   rounds?: RoundInfo[];
   stats: GenerationStats;
+}
+
+/** What a stream returns at its end. */
+export async function resultOf<T>(chunks: AsyncGenerator<unknown, T, undefined>): Promise<T> {
+  for (;;) {
+    const next = await chunks.next();
+    if (next.done) return next.value;
+  }
 }
 
 /** Tokens of the prompt evaluated in one native call, so that an abort need not wait for all of it. */
@@ -60,6 +68,7 @@ export class Generation {
     private readonly costs: CostModel,
     private readonly options: ResolvedGeneration,
     private readonly signal: AbortSignal,
+    private readonly dropsSpace: boolean,
   ) {}
 
   /** Yields text as soon as it is certain. Errors carry what there was as `partial`. */
@@ -90,7 +99,7 @@ export class Generation {
 
   async *#loop(): AsyncGenerator<GenerationChunk, void, undefined> {
     await this.#prefill();
-    const assembler = new TextAssembler(this.options.stop);
+    const assembler = new TextAssembler(this.options.stop, this.dropsSpace);
     while (this.#finishReason === undefined) {
       const start = performance.now();
       const rule = this.#nextRule();
@@ -101,7 +110,10 @@ export class Generation {
       if (this.#finishReason !== undefined) released.push(...assembler.flush());
       const info = this.#observe(round, taken);
       // A policy that drops what was drafted has verified fewer rows than the round says.
-      if (!this.policy.submits) this.costs.observe(info, before, draftPasses(round, rule));
+      if (!this.policy.submits) {
+        const micros = 1000 * (performance.now() - start);
+        this.costs.observe(info, before, micros - round.draftMicros - round.verifyMicros);
+      }
       const chunk = {
         text: released.map((token) => token.text).join(""),
         tokens: released,
@@ -125,9 +137,16 @@ export class Generation {
   #nextRule(): NativeStopRule {
     const { costs } = this;
     const length = this.#length;
+    const { maxDraft, contextSize } = this.limits;
+    const left = Math.min(this.options.maxTokens - this.#tokens.length - 1, contextSize - length);
     const context: RoundContext = {
       get prices() {
         return costs.prices(length);
+      },
+      room: Math.max(0, Math.min(maxDraft, left)),
+      greedy: this.options.sampling.temperature === 0,
+      get catchUpMicros() {
+        return costs.catchUpMicros(length);
       },
     };
     return nextRule(this.policy, this.limits.maxDraft, context);
@@ -145,12 +164,12 @@ export class Generation {
     return this.policy.continues !== undefined || this.policy.submits !== undefined;
   }
 
-  async #roundByToken({ length, gate }: NativeStopRule, room: number): Promise<Round> {
+  async #roundByToken({ length, gate, survival }: NativeStopRule, room: number): Promise<Round> {
     let drafted = draftedTokens(new Float64Array());
     for (;;) {
       const before = drafted.length;
       const next = Math.min(length, before + 1);
-      const { draft } = await this.#native(() => this.session.draft(next, room, gate));
+      const { draft } = await this.#native(() => this.session.draft(next, room, gate, survival));
       drafted = draftedTokens(draft);
       const full = drafted.length === before || drafted.length >= length;
       if (full || !continues(this.policy, drafted)) break;
@@ -164,6 +183,7 @@ export class Generation {
       generated: taken,
       drafted: round.drafted,
       accepted: round.accepted,
+      draftSteps: round.draftSteps,
       stopReason: round.stopReason,
       draftMicros: round.draftMicros,
       verifyMicros: round.verifyMicros,
@@ -171,7 +191,7 @@ export class Generation {
       ...(this.#wantsDetails && { draft: draftedTokens(round.draft) }),
     };
     this.policy.observe?.(info);
-    this.#stats.addRound(info);
+    this.#stats.addRound(info, this.policy.expectation);
     if (this.options.details) this.#rounds.push(info);
     return info;
   }
@@ -179,14 +199,15 @@ export class Generation {
   async #prefill(): Promise<void> {
     const start = performance.now();
     this.#stats.promptTokens = this.prompt.length;
-    call(() => {
+    this.#stats.reusedTokens = call(() =>
       this.session.begin(this.prompt, this.options.sampling, {
         verifier: this.options.verifier,
         logProbabilities: this.options.logprobs,
         details: this.#wantsDetails,
         states: false,
-      });
-    });
+        reuse: this.options.reusePrefix,
+      }),
+    );
     while ((await this.#native(() => this.session.prefill(prefillChunk))) > 0);
     this.#stats.promptMillis = performance.now() - start;
   }
@@ -244,9 +265,4 @@ export class Generation {
       stats: this.#stats.finish(),
     };
   }
-}
-
-/** A gate before the draw has cost the pass whose token was then not drawn. */
-function draftPasses({ drafted, stopReason }: Round, { gate }: NativeStopRule): number {
-  return drafted + (stopReason === "gate" && gate?.afterDraw === false ? 1 : 0);
 }

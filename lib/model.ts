@@ -46,9 +46,9 @@ export class Model {
     }
   }
 
-  /** The tokens of a text, after what the vocabulary puts before every text. */
-  tokenize(text: string, parseSpecial: boolean): Int32Array {
-    return call(() => this.native.tokenize(text, true, parseSpecial));
+  /** The tokens of a text, after what the vocabulary puts before every text; `begins`: whether it is the beginning of one. */
+  tokenize(text: string, parseSpecial: boolean, begins = true): Int32Array {
+    return call(() => this.native.tokenize(text, begins, parseSpecial));
   }
 
   /** The bytes of one token. */
@@ -59,6 +59,16 @@ export class Model {
       this.#pieces.set(token, bytes);
     }
     return bytes;
+  }
+
+  /** A value of the file's header as text; "" if it is not there. */
+  metadata(key: string): string {
+    return call(() => this.native.metadata(key));
+  }
+
+  /** The texts of control tokens, and of those that begin and end a sequence. */
+  specialTexts(): ReturnType<NativeModel["specialTexts"]> {
+    return call(() => this.native.specialTexts());
   }
 
   dispose(): void {

@@ -11,7 +11,10 @@ import {
   oneOf,
   whole,
 } from "./checks";
+import type { DownloadProgress } from "./download/download";
+import { checkDownloadOptions } from "./download/options";
 import { SpecdecError } from "./errors";
+import type { HeadKind } from "./head/examples";
 import type { NativeModelOptions, NativeSampling } from "./native/binding";
 import {
   createPolicy,
@@ -38,7 +41,7 @@ export const cacheBytes: Record<CacheType, number> = {
 
 /** A model to be loaded, and the context it works in. */
 export interface ModelOptions {
-  /** The GGUF file. Of a split model, its first part. */
+  /** The GGUF file, of a split model its first part; or a URI, which is downloaded: see resolveModel. */
   path: string;
   /** Layers to put on the GPU, 0 or more. Default: all, if there is a GPU; 0 keeps the model on the processor. */
   gpuLayers?: number;
@@ -69,9 +72,17 @@ export interface EngineOptions {
   draft?: string | ModelOptions;
   /** The longest draft that a round may have, 1…64. Default 16. */
   maxDraftTokens?: number;
+  /** The file of an acceptance head of the pair, for rules that ask one (docs/heads.md); needs a draft. */
+  head?: string;
+  /** Use the head although it was trained for other files, as long as vocabulary and state width are the same. Default false. */
+  forceHead?: boolean;
   /** Called while the models load. fraction: 0…1 of that model. What it throws ends the loading and is what createEngine rejects with. */
   onLoadProgress?: (progress: { model: "target" | "draft"; fraction: number }) => void;
-  /** Aborts the loading. */
+  /** Folder of models that were given as URIs. Default: node-llama-cpp's, `.node-llama-cpp/models` in the user's home. */
+  modelsDirectory?: string;
+  /** Called while a model is downloaded. What it throws ends the download and is what createEngine rejects with. */
+  onDownloadProgress?: (progress: DownloadProgress) => void;
+  /** Aborts downloading and loading. */
   signal?: AbortSignal;
 }
 
@@ -101,7 +112,7 @@ export interface SamplingOptions {
   draftTopK?: number;
   /** Added to the logits of tokens, by id: -10000…10000, or -Infinity, which bans one. */
   logitBias?: Readonly<Record<number, number>>;
-  /** A whole number, 0…2^53-1. The same seed with the same settings repeats a text. Default: random, see the result's `seed`. */
+  /** A whole number, 0…2^53-1. The same seed with the same sampling settings repeats a text, by the verifier "coupled". Default: random. */
   seed?: number;
 }
 
@@ -117,8 +128,8 @@ export const verifierNames = [
 /**
  * How drafted tokens are verified. All are lossless: the text has the target's distribution.
  * - "greedy": keeps drafted tokens that are the target's most probable; temperature 0 alone.
- * - "rejection": rejection sampling with the residual (Leviathan et al. 2023), which accepts most.
- * - "block": block verification (Sun et al. 2024), which accepts a little more.
+ * - "rejection": rejection sampling with the residual (Leviathan et al. 2023).
+ * - "block": block verification (Sun et al. 2024), which accepts most.
  * - "coupled": draft and target draw with the same noise, keyed by the seed and the position, and
  *   what is equal stays. The text is a function of seed, prompt and settings alone: the same with or
  *   without a draft, under every rule, at every speed, but where rounding decides a near tie.
@@ -135,11 +146,11 @@ export interface GenerateOptions extends SamplingOptions {
   stop?: string | readonly string[];
   /**
    * How long to draft: the name of a rule, such as "none" (plain decoding), "fixed:K" or
-   * "confidence:P" (docs/stop-rules.md has them all), or a policy of your own. Default "fixed:4" with
-   * a draft. The state of a named rule that adapts is the engine's and outlives the request.
+   * "confidence:P" (docs/stop-rules.md has them all), or a policy of your own. Default "fixed:4"
+   * with a draft. The state of a named rule that adapts is the engine's and outlives the request.
    */
   stopRule?: string | Policy;
-  /** Default: "greedy" at temperature 0, "rejection" above; docs/verifiers.md compares them. */
+  /** Default: "greedy" at temperature 0; above "coupled" with a `seed`, so that it repeats the text, and "block" without. docs/verifiers.md compares them. */
   verifier?: VerifierName;
   /** Whether text such as "<|user|>" in the prompt stands for the control token of that name. Default true; set it to false for text you do not trust. */
   parseSpecial?: boolean;
@@ -147,6 +158,12 @@ export interface GenerateOptions extends SamplingOptions {
   logprobs?: boolean;
   /** Also return what every round drafted, in `rounds`. Costs a pass over the vocabulary for each drafted token. Default false. */
   details?: boolean;
+  /**
+   * Whether what the prompt begins with of the engine's text before stays in the caches of both models
+   * instead of being evaluated again. false: everything is evaluated as if nothing had come before, and so
+   * rounded the same. Default true.
+   */
+  reusePrefix?: boolean;
   /** Aborts the generation, which then rejects with ERR_ABORTED; the error's `partial` has what there was. */
   signal?: AbortSignal;
 }
@@ -164,14 +181,14 @@ export interface ResolvedModel extends NativeModelOptions {
   kvTypeV: CacheType;
 }
 
-export function resolveModel(
+export function resolveModelOptions(
   name: "target" | "draft",
   given: string | ModelOptions,
 ): ResolvedModel {
   const options = typeof given === "string" ? { path: given } : object(name, given, modelKeys);
   const field = (key: string): string => `${name}.${key}`;
   if (typeof options.path !== "string" || options.path === "") {
-    throw invalid(field("path"), "the path of a GGUF file", options.path);
+    throw invalid(field("path"), "the path of a GGUF file, or a URI", options.path);
   }
   const devices: readonly string[] = options.devices ?? [];
   if (!isStrings(devices)) {
@@ -199,15 +216,29 @@ export interface ResolvedEngine {
   target: ResolvedModel;
   draft: ResolvedModel | undefined;
   maxDraft: number;
+  head: string | undefined;
+  forceHead: boolean;
 }
 
 export function resolveEngine(given: EngineOptions): ResolvedEngine {
   const options = object("createEngine's options", given, engineKeys);
   checkFunction("onLoadProgress", options.onLoadProgress);
-  checkSignal(options.signal);
+  checkDownloadOptions(options);
+  const head: unknown = options.head;
+  if (head !== undefined && (typeof head !== "string" || head === "")) {
+    throw invalid("head", "the path of a head file", head);
+  }
+  if (head !== undefined && options.draft === undefined) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      "A head tells of a draft's tokens, and the engine has no draft. Give one, or leave head out.",
+    );
+  }
   return {
-    target: resolveModel("target", options.target),
-    draft: options.draft === undefined ? undefined : resolveModel("draft", options.draft),
+    head,
+    forceHead: flag("forceHead", options.forceHead, false),
+    target: resolveModelOptions("target", options.target),
+    draft: options.draft === undefined ? undefined : resolveModelOptions("draft", options.draft),
     maxDraft: whole(
       "maxDraftTokens",
       options.maxDraftTokens,
@@ -228,12 +259,20 @@ export interface ResolvedGeneration {
   parseSpecial: boolean;
   logprobs: boolean;
   details: boolean;
+  reusePrefix: boolean;
+}
+
+/** What an engine has. */
+interface EngineTraits {
+  hasDraft: boolean;
+  maxDraft: number;
+  headKind?: HeadKind | undefined;
 }
 
 /** engine: what the engine has. */
 export function resolveGeneration(
   given: GenerateOptions,
-  engine: { hasDraft: boolean; maxDraft: number },
+  engine: EngineTraits,
 ): ResolvedGeneration {
   const options = object("The options of a generation", given, generateKeys);
   checkSignal(options.signal);
@@ -247,10 +286,11 @@ export function resolveGeneration(
     maxTokens: whole("maxTokens", options.maxTokens, maxInt32, 1, maxInt32),
     stop: [...stop],
     policy: resolvePolicy(options.stopRule, engine),
-    verifier: resolveVerifier(options.verifier, sampling.temperature),
+    verifier: resolveVerifier(options.verifier, sampling.temperature, options.seed !== undefined),
     parseSpecial: flag("parseSpecial", options.parseSpecial, true),
     logprobs: flag("logprobs", options.logprobs, false),
     details: flag("details", options.details, false),
+    reusePrefix: flag("reusePrefix", options.reusePrefix, true),
   };
 }
 
@@ -260,10 +300,7 @@ export function resolveTokenize(given: TokenizeOptions): boolean {
   return flag("parseSpecial", options.parseSpecial, true);
 }
 
-function resolvePolicy(
-  given: unknown,
-  engine: { hasDraft: boolean; maxDraft: number },
-): Policy | string {
+function resolvePolicy(given: unknown, engine: EngineTraits): Policy | string {
   const fallback = engine.hasDraft ? defaultPolicyName(engine.maxDraft) : "none";
   const policy = given ?? fallback;
   if (typeof policy !== "string" && !isPolicy(policy)) {
@@ -281,7 +318,7 @@ function resolvePolicy(
       `stopRule is ${JSON.stringify(typeof policy === "string" ? policy : policy.name)}, but the engine has no draft model. Give createEngine a draft, or use "none".`,
     );
   }
-  if (typeof policy === "string") createPolicy(policy, engine.maxDraft); // throws if it is not one
+  if (typeof policy === "string") createPolicy(policy, engine.maxDraft, engine.headKind); // throws if it is not one
   return policy;
 }
 
@@ -294,8 +331,13 @@ function isPolicy(value: unknown): value is Policy {
   );
 }
 
-export function resolveVerifier(name: VerifierName | undefined, temperature: number): string {
-  const fallback = temperature === 0 ? "greedy" : "rejection";
+/** seeded: whether the caller gave a seed, which the coupled verifier alone repeats whatever the clock says. */
+export function resolveVerifier(
+  name: VerifierName | undefined,
+  temperature: number,
+  seeded: boolean,
+): string {
+  const fallback = temperature === 0 ? "greedy" : seeded ? "coupled" : "block";
   const verifier = oneOf("verifier", name, fallback, verifierNames);
   if (verifier === "greedy" && temperature > 0) {
     throw new SpecdecError(
@@ -374,7 +416,11 @@ export const engineKeys = [
   "target",
   "draft",
   "maxDraftTokens",
+  "head",
+  "forceHead",
   "onLoadProgress",
+  "modelsDirectory",
+  "onDownloadProgress",
   "signal",
 ] satisfies (keyof EngineOptions)[];
 
@@ -392,7 +438,7 @@ export const samplingKeys = [
   "seed",
 ] satisfies (keyof SamplingOptions)[];
 
-const generateKeys = [
+export const generateKeys = [
   ...samplingKeys,
   "maxTokens",
   "stop",
@@ -401,6 +447,7 @@ const generateKeys = [
   "parseSpecial",
   "logprobs",
   "details",
+  "reusePrefix",
   "signal",
 ] satisfies (keyof GenerateOptions)[];
 

@@ -1,10 +1,12 @@
 import type { StopReason } from "./native/binding";
-import type { RoundInfo } from "./policy/policy";
+import type { Expectation, RoundInfo } from "./policy/policy";
 
 /** What a generation did and what it took. Times in milliseconds. */
 export interface GenerationStats {
   /** Tokens of the prompt, with what the vocabulary adds around it. */
   promptTokens: number;
+  /** Of these, tokens that the target had evaluated for the text before and kept. */
+  reusedTokens: number;
   /** Tokens generated, the one that ended the generation included. */
   generated: number;
   /** Passes of the target over a round's tokens. One token each in plain decoding. */
@@ -31,7 +33,7 @@ export interface GenerationStats {
   stopReasons: Record<StopReason, number>;
   /** generated / (draft + verify + overhead time): without the prompt. */
   tokensPerSecond: number;
-  /** promptTokens / promptMillis * 1000. */
+  /** (promptTokens - reusedTokens) / promptMillis * 1000. */
   promptTokensPerSecond: number;
   /** Evaluating the prompt in both models. */
   promptMillis: number;
@@ -41,6 +43,11 @@ export interface GenerationStats {
   decodeMillis: number;
   /** The rest: TypeScript, and the ways between the threads. A consumer's own time is not counted. */
   overheadMillis: number;
+  /**
+   * What the rule believed, if it is one that predicts: how many drafted tokens would be accepted, over all
+   * rounds; and in the last round its throughput and the prices.
+   */
+  expected?: Expectation;
 }
 
 /** Adds up rounds. */
@@ -53,6 +60,7 @@ export class StatsCollector {
   #verifyMicros = 0;
   #decodeMicros = 0;
   #loopMillis = 0;
+  #expected: Expectation | undefined;
   readonly #byPosition: { drafted: number; accepted: number }[] = [];
   readonly #draftLengths: number[] = [];
   readonly #stopReasons: Record<StopReason, number> = {
@@ -63,9 +71,15 @@ export class StatsCollector {
     none: 0,
   };
   promptTokens = 0;
+  reusedTokens = 0;
   promptMillis = 0;
 
-  addRound(round: RoundInfo): void {
+  /** expected: what the rule had expected of it. */
+  addRound(round: RoundInfo, expected?: Expectation): void {
+    if (expected) {
+      const accepted = (this.#expected?.accepted ?? 0) + expected.accepted;
+      this.#expected = { ...expected, accepted };
+    }
     this.#generated += round.generated;
     this.#passes += 1;
     this.#drafted += round.drafted;
@@ -96,6 +110,7 @@ export class StatsCollector {
     const verifyMillis = this.#verifyMicros / 1000;
     return {
       promptTokens: this.promptTokens,
+      reusedTokens: this.reusedTokens,
       generated,
       targetPasses: this.#passes,
       drafted: this.#drafted,
@@ -109,12 +124,16 @@ export class StatsCollector {
       draftLengths: [...this.#draftLengths],
       stopReasons: { ...this.#stopReasons },
       tokensPerSecond: share(generated * 1000, this.#loopMillis),
-      promptTokensPerSecond: share(this.promptTokens * 1000, this.promptMillis),
+      promptTokensPerSecond: share(
+        (this.promptTokens - this.reusedTokens) * 1000,
+        this.promptMillis,
+      ),
       promptMillis: this.promptMillis,
       draftMillis,
       verifyMillis,
       decodeMillis: this.#decodeMicros / 1000,
       overheadMillis: Math.max(0, this.#loopMillis - draftMillis - verifyMillis),
+      ...(this.#expected && { expected: this.#expected }),
     };
   }
 }

@@ -27,18 +27,22 @@ export class TextAssembler {
   // ignoreBOM keeps U+FEFF: a model may mean it.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #stops: readonly string[];
+  #dropsSpace: boolean;
   #held: OutputToken[] = [];
   /** The last bytes that have come, and the token that brought them. */
   #tail: Uint8Array = new Uint8Array();
   #tailToken: OutputToken | undefined;
 
-  constructor(stops: readonly string[]) {
+  /** dropsSpace: whether a space that the text begins with is left out. */
+  constructor(stops: readonly string[], dropsSpace = false) {
     this.#stops = stops;
+    this.#dropsSpace = dropsSpace;
   }
 
   /** Takes tokens up to the one that completes a stop string. `taken`: how many those are. */
   push(tokens: readonly RawToken[]): { released: OutputToken[]; taken: number; stopped: boolean } {
-    for (const [i, { bytes, ...token }] of tokens.entries()) {
+    for (const [i, { bytes: given, ...token }] of tokens.entries()) {
+      const bytes = this.#withoutFirstSpace(given);
       const text = this.#decoder.decode(bytes, { stream: true });
       const output = { ...token, text };
       this.#held.push(output);
@@ -60,6 +64,12 @@ export class TextAssembler {
     const rest = this.#decoder.decode();
     if (this.#tailToken !== undefined) this.#tailToken.text += rest;
     return this.#held.splice(0);
+  }
+
+  #withoutFirstSpace(bytes: Uint8Array): Uint8Array {
+    if (!this.#dropsSpace || bytes.length === 0) return bytes;
+    this.#dropsSpace = false;
+    return bytes[0] === 0x20 ? bytes.subarray(1) : bytes;
   }
 
   get #heldText(): string {

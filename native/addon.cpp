@@ -4,8 +4,13 @@
 #include "arguments.h"
 #include "engine/backend.h"
 #include "engine/deepen.h"
+#include "engine/head-features.h"
 #include "engine/quantize.h"
+#include "engine/token-embeddings.h"
 #include "errors.h"
+#include "head-trainer-wrap.h"
+#include "head-values.h"
+#include "head-wrap.h"
 #include "model-wrap.h"
 #include "promise-worker.h"
 #include "session-wrap.h"
@@ -30,9 +35,12 @@ void stayLoaded() {
 }
 
 void loadBackendsCall(const Napi::CallbackInfo& info) {
-    const Napi::Object options = objectArgument(info, 0);
-    translated(info.Env(),
-               [&] { loadBackends(stringProperty(options, "directory"), stringsProperty(options, "modules")); });
+    const std::string directory = stringArgument(info, 0);
+    translated(info.Env(), [&] { loadBackends(directory); });
+}
+
+Napi::Value loadModuleCall(const Napi::CallbackInfo& info) {
+    return Napi::String::New(info.Env(), loadModule(stringArgument(info, 0)));
 }
 
 Napi::Value devicesCall(const Napi::CallbackInfo& info) {
@@ -72,6 +80,19 @@ Napi::Value quantizeCall(const Napi::CallbackInfo& info) {
                       threads = intArgument(info, 3)] { quantize(input, output, type, threads); });
 }
 
+Napi::Value tokenEmbeddingsCall(const Napi::CallbackInfo& info) {
+    return PromiseWorker<TokenEmbeddings>::run(
+        info.Env(), Napi::Object::New(info.Env()),
+        [path = stringArgument(info, 0), tokens = tokensArgument(info, 1)] { return tokenEmbeddings(path, tokens); },
+        [](Napi::Env env, const TokenEmbeddings& embeddings) -> Napi::Value {
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("width", embeddings.width);
+            object.Set("vocabularySize", embeddings.vocabularySize);
+            object.Set("numbers", toFloat32Array(env, embeddings.numbers));
+            return object;
+        });
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     if (loadedRelease() != SPECDECPP_LLAMA_RELEASE) {
         throw makeError(env, "ERR_RELEASE_MISMATCH",
@@ -81,11 +102,17 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     stayLoaded();
     exports.Set("release", SPECDECPP_LLAMA_RELEASE);
     exports.Set("loadBackends", Napi::Function::New(env, loadBackendsCall));
+    exports.Set("loadModule", Napi::Function::New(env, loadModuleCall));
     exports.Set("devices", Napi::Function::New(env, devicesCall));
     exports.Set("deepen", Napi::Function::New(env, deepenCall));
     exports.Set("quantize", Napi::Function::New(env, quantizeCall));
     exports.Set("Model", ModelWrap::define(env));
     exports.Set("Session", SessionWrap::define(env));
+    exports.Set("HeadTrainer", HeadTrainerWrap::define(env));
+    exports.Set("AcceptanceHead", HeadWrap::define(env));
+    exports.Set("headColumns", toArray(env, HeadFeatures::names()));
+    exports.Set("tokenEmbeddings", Napi::Function::New(env, tokenEmbeddingsCall));
+    exports.Set("headScalars", Napi::Function::New(env, headScalarsCall));
     return exports;
 }
 

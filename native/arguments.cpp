@@ -48,6 +48,37 @@ Napi::Array toArray(const Napi::Value& value, const std::string& name) {
     return value.As<Napi::Array>();
 }
 
+template <typename T> struct ArrayKind;
+template <> struct ArrayKind<uint8_t> {
+    static constexpr napi_typedarray_type type = napi_uint8_array;
+    static constexpr const char* name = "a Uint8Array";
+};
+template <> struct ArrayKind<uint16_t> {
+    static constexpr napi_typedarray_type type = napi_uint16_array;
+    static constexpr const char* name = "a Uint16Array";
+};
+template <> struct ArrayKind<int32_t> {
+    static constexpr napi_typedarray_type type = napi_int32_array;
+    static constexpr const char* name = "an Int32Array";
+};
+template <> struct ArrayKind<float> {
+    static constexpr napi_typedarray_type type = napi_float32_array;
+    static constexpr const char* name = "a Float32Array";
+};
+
+template <> struct ArrayKind<double> {
+    static constexpr napi_typedarray_type type = napi_float64_array;
+    static constexpr const char* name = "a Float64Array";
+};
+
+template <typename T> std::span<const T> toSpan(const Napi::Value& value, const std::string& name) {
+    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != ArrayKind<T>::type) {
+        expected(value.Env(), ArrayKind<T>::name, name);
+    }
+    const auto array = value.As<Napi::TypedArrayOf<T>>();
+    return {array.Data(), array.ElementLength()};
+}
+
 } // namespace
 
 Napi::Object objectArgument(const Napi::CallbackInfo& info, size_t index) {
@@ -70,11 +101,8 @@ bool boolArgument(const Napi::CallbackInfo& info, size_t index) {
 }
 
 std::vector<Token> tokensArgument(const Napi::CallbackInfo& info, size_t index) {
-    if (!info[index].IsTypedArray() || info[index].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
-        expected(info.Env(), "an Int32Array of tokens", ordinal(index));
-    }
-    const auto array = info[index].As<Napi::Int32Array>();
-    return {array.Data(), array.Data() + array.ElementLength()};
+    const std::span<const int32_t> tokens = arrayArgument<int32_t>(info, index);
+    return {tokens.begin(), tokens.end()};
 }
 
 Napi::Object objectProperty(const Napi::Object& object, const char* name) {
@@ -127,6 +155,23 @@ std::vector<std::pair<Token, float>> biasProperty(const Napi::Object& object, co
     }
     return biases;
 }
+
+template <typename T> std::span<const T> arrayArgument(const Napi::CallbackInfo& info, size_t index) {
+    return toSpan<T>(info[index], ordinal(index));
+}
+
+template <typename T> std::span<const T> arrayProperty(const Napi::Object& object, const char* name) {
+    return toSpan<T>(object.Get(name), name);
+}
+
+template std::span<const uint8_t> arrayArgument(const Napi::CallbackInfo& info, size_t index);
+template std::span<const int32_t> arrayArgument(const Napi::CallbackInfo& info, size_t index);
+template std::span<const double> arrayArgument(const Napi::CallbackInfo& info, size_t index);
+template std::span<const float> arrayArgument(const Napi::CallbackInfo& info, size_t index);
+template std::span<const uint8_t> arrayProperty(const Napi::Object& object, const char* name);
+template std::span<const uint16_t> arrayProperty(const Napi::Object& object, const char* name);
+template std::span<const int32_t> arrayProperty(const Napi::Object& object, const char* name);
+template std::span<const float> arrayProperty(const Napi::Object& object, const char* name);
 
 Napi::Int32Array toInt32Array(Napi::Env env, const std::vector<Token>& tokens) {
     Napi::Int32Array array = Napi::Int32Array::New(env, tokens.size());

@@ -4,6 +4,7 @@
 #include "napi-setup.h"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,10 @@ std::string stringProperty(const Napi::Object& object, const char* name);
 std::vector<std::string> stringsProperty(const Napi::Object& object, const char* name);
 // An array of [token, bias].
 std::vector<std::pair<Token, float>> biasProperty(const Napi::Object& object, const char* name);
+
+// A view of a typed array, valid until JavaScript runs again. T: uint8_t, uint16_t, int32_t, float, double.
+template <typename T> std::span<const T> arrayArgument(const Napi::CallbackInfo& info, size_t index);
+template <typename T> std::span<const T> arrayProperty(const Napi::Object& object, const char* name);
 
 Napi::Int32Array toInt32Array(Napi::Env env, const std::vector<Token>& tokens);
 

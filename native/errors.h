@@ -3,6 +3,7 @@
 #include "engine/error.h"
 #include "napi-setup.h"
 
+#include <new>
 #include <string>
 
 namespace specdecpp {
@@ -16,6 +17,8 @@ template <typename Body> auto translated(Napi::Env env, Body body) -> decltype(b
         return body();
     } catch (const EngineError& error) {
         throw makeError(env, error.code(), error.what());
+    } catch (const std::bad_alloc&) {
+        throw makeError(env, "ERR_OUT_OF_MEMORY", "There is not enough memory for what the native call was given.");
     }
 }
 

@@ -38,6 +38,8 @@ Napi::Function ModelWrap::define(Napi::Env env) {
                            InstanceMethod("abortLoad", &ModelWrap::abortLoad),
                            InstanceMethod("tokenize", &ModelWrap::tokenize),
                            InstanceMethod("piece", &ModelWrap::piece),
+                           InstanceMethod("metadata", &ModelWrap::metadata),
+                           InstanceMethod("specialTexts", &ModelWrap::specialTexts),
                            InstanceMethod("dispose", &ModelWrap::dispose),
                        });
 }
@@ -98,6 +100,25 @@ Napi::Value ModelWrap::piece(const Napi::CallbackInfo& info) {
     }
     const std::string bytes = model.vocabulary().piece(token);
     return Napi::Buffer<char>::Copy(info.Env(), bytes.data(), bytes.size());
+}
+
+Napi::Value ModelWrap::metadata(const Napi::CallbackInfo& info) {
+    return Napi::String::New(info.Env(), loaded(info.Env()).metadata(stringArgument(info, 0)));
+}
+
+Napi::Value ModelWrap::specialTexts(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const Vocabulary& vocabulary = loaded(env).vocabulary();
+    const std::vector<std::string> control = vocabulary.controlTexts();
+    Napi::Array texts = Napi::Array::New(env, control.size());
+    for (size_t i = 0; i < control.size(); ++i) {
+        texts.Set(static_cast<uint32_t>(i), Napi::String::New(env, control[i]));
+    }
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("begin", Napi::String::New(env, vocabulary.beginText()));
+    object.Set("end", Napi::String::New(env, vocabulary.endText()));
+    object.Set("control", texts);
+    return object;
 }
 
 void ModelWrap::dispose(const Napi::CallbackInfo& info) {

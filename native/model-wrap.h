@@ -23,6 +23,8 @@ private:
     void abortLoad(const Napi::CallbackInfo& info);
     Napi::Value tokenize(const Napi::CallbackInfo& info);
     Napi::Value piece(const Napi::CallbackInfo& info);
+    Napi::Value metadata(const Napi::CallbackInfo& info);
+    Napi::Value specialTexts(const Napi::CallbackInfo& info);
     void dispose(const Napi::CallbackInfo& info);
 
     const Model& loaded(Napi::Env env) const;

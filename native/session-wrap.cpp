@@ -2,6 +2,7 @@
 
 #include "arguments.h"
 #include "errors.h"
+#include "head-wrap.h"
 #include "model-wrap.h"
 #include "promise-worker.h"
 
@@ -61,11 +62,41 @@ Gate gateProperty(const Napi::Object& object) {
     gate.estimate.logitMode = numberProperty(estimate, "logitMode");
     gate.estimate.rootEntropy = numberProperty(estimate, "rootEntropy");
     gate.estimate.margin = numberProperty(estimate, "margin");
+    gate.estimate.logRatio = numberProperty(estimate, "logRatio");
     gate.estimate.logProbability = numberProperty(estimate, "logProbability");
+    gate.estimate.logOthers = numberProperty(estimate, "logOthers");
+    gate.estimate.head = numberProperty(estimate, "head");
     const std::string link = stringProperty(estimate, "link");
     gate.estimate.link = link == "logistic"      ? Estimate::Link::logistic
                          : link == "exponential" ? Estimate::Link::exponential
                                                  : Estimate::Link::identity;
+    return gate;
+}
+
+// A row of numbers, in the order that lib/policy/native-rule.ts gives: the weights of four estimates, then for each
+// number of drawn tokens the thresholds of a step and of a draw.
+SurvivalGate survivalArgument(const Napi::CallbackInfo& info, size_t index) {
+    constexpr size_t numbers = 9; // of an estimate
+    constexpr size_t thresholdsAt = 4 * numbers;
+    const std::span<const double> row = arrayArgument<double>(info, index);
+    if (row.size() < thresholdsAt || (row.size() - thresholdsAt) % 2 != 0) {
+        throw makeError(info.Env(), "ERR_INVALID_ARGUMENT", "The native call knows no survival gate of that size.");
+    }
+    SurvivalGate gate;
+    auto next = row.begin();
+    for (Estimate* estimate : {&gate.newest, &gate.older, &gate.before, &gate.next}) {
+        for (double* weight : {&estimate->bias, &estimate->logitMode, &estimate->rootEntropy, &estimate->margin,
+                               &estimate->logRatio, &estimate->logProbability, &estimate->logOthers, &estimate->head}) {
+            *weight = *next++;
+        }
+        const double link = *next++;
+        estimate->link = link == 1   ? Estimate::Link::logistic
+                         : link == 2 ? Estimate::Link::exponential
+                                     : Estimate::Link::identity;
+    }
+    const auto half = next + (row.end() - next) / 2;
+    gate.step.assign(next, half);
+    gate.draw.assign(half, row.end());
     return gate;
 }
 
@@ -101,8 +132,9 @@ template <typename Array, typename Number> Array toArray(Napi::Env env, const st
 std::vector<double> toRows(const std::vector<DraftedToken>& draft) {
     std::vector<double> rows;
     for (const DraftedToken& token : draft) {
-        rows.insert(rows.end(), {static_cast<double>(token.token), token.q, token.shape.mode, token.shape.margin,
-                                 token.shape.entropy, token.p, token.acceptance});
+        rows.insert(rows.end(),
+                    {static_cast<double>(token.token), token.q, token.shape.mode, token.shape.margin,
+                     token.shape.entropy, token.p, token.acceptance, token.older, token.before, token.newest});
     }
     return rows;
 }
@@ -114,6 +146,7 @@ Napi::Value toObject(Napi::Env env, const Round& round) {
                                    static_cast<double>(round.logProbabilities.size()),
                                    static_cast<double>(round.drafted),
                                    static_cast<double>(round.accepted),
+                                   static_cast<double>(round.draftSteps),
                                    static_cast<double>(round.ended),
                                    static_cast<double>(round.stopReason),
                                    round.draftMicros,
@@ -160,6 +193,9 @@ SessionWrap::SessionWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sess
         draft_ = ModelWrap::unwrap(options.Get("draft"));
         options_.draft = contextOptions(objectProperty(options, "draftContext"));
     }
+    if (!options.Get("head").IsUndefined()) {
+        options_.head = HeadWrap::unwrap(options.Get("head"));
+    }
     options_.maxDraft = intProperty(options, "maxDraft");
     options_.walks = options.Get("walks").ToBoolean();
 }
@@ -204,7 +240,7 @@ void SessionWrap::checkTokens(Napi::Env env, const std::vector<Token>& tokens) c
     }
 }
 
-void SessionWrap::begin(const Napi::CallbackInfo& info) {
+Napi::Value SessionWrap::begin(const Napi::CallbackInfo& info) {
     Session& session = idle(info.Env());
     std::vector<Token> prompt = tokensArgument(info, 0);
     checkTokens(info.Env(), prompt);
@@ -218,7 +254,11 @@ void SessionWrap::begin(const Napi::CallbackInfo& info) {
     }
     const double seed = numberProperty(info[1].As<Napi::Object>(), "seed");
     rounds_ = roundOptions(objectArgument(info, 2));
-    translated(info.Env(), [&] { session.begin(std::move(prompt), settings, static_cast<uint64_t>(seed)); });
+    const bool reuse = boolProperty(info[2].As<Napi::Object>(), "reuse");
+    return translated(info.Env(), [&]() -> Napi::Value {
+        session.begin(std::move(prompt), settings, static_cast<uint64_t>(seed), reuse);
+        return Napi::Number::New(info.Env(), session.targetPast());
+    });
 }
 
 Napi::Value SessionWrap::prefill(const Napi::CallbackInfo& info) {
@@ -235,6 +275,9 @@ RoundOptions SessionWrap::nextRound(const Napi::CallbackInfo& info) const {
     options.room = intArgument(info, 1);
     if (!info[2].IsUndefined()) {
         options.rule.gate = gateProperty(objectArgument(info, 2));
+    }
+    if (!info[3].IsUndefined()) {
+        options.rule.survival = survivalArgument(info, 3);
     }
     return options;
 }
@@ -306,6 +349,8 @@ Napi::Value SessionWrap::state(const Napi::CallbackInfo& info) {
     object.Set("tokens", toInt32Array(info.Env(), session.tokens()));
     object.Set("targetPast", Napi::Number::New(info.Env(), session.targetPast()));
     object.Set("draftPast", Napi::Number::New(info.Env(), session.draftPast()));
+    object.Set("targetEvaluated", Napi::Number::New(info.Env(), static_cast<double>(session.targetEvaluated())));
+    object.Set("draftEvaluated", Napi::Number::New(info.Env(), static_cast<double>(session.draftEvaluated())));
     return object;
 }
 
@@ -322,6 +367,7 @@ void SessionWrap::dispose(const Napi::CallbackInfo& info) {
     session_.reset();
     target_.reset(); // JavaScript may keep this object for long after
     draft_.reset();
+    options_.head.reset();
 }
 
 Session& SessionWrap::idle(Napi::Env env) {

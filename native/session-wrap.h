@@ -19,7 +19,7 @@ public:
 
 private:
     Napi::Value open(const Napi::CallbackInfo& info);
-    void begin(const Napi::CallbackInfo& info);
+    Napi::Value begin(const Napi::CallbackInfo& info);
     Napi::Value prefill(const Napi::CallbackInfo& info);
     Napi::Value round(const Napi::CallbackInfo& info);
     Napi::Value draft(const Napi::CallbackInfo& info);

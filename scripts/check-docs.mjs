@@ -114,9 +114,12 @@ function checkTypes(written) {
     declare global {
       const createEngine: typeof specdecpp.createEngine;
       const engine: specdecpp.Engine;
+      const chat: specdecpp.ChatSession;
       const prompt: string;
       const options: specdecpp.GenerateOptions;
       const untrusted: string;
+      type Estimate = specdecpp.Estimate;
+      type SurvivalGate = specdecpp.SurvivalGate;
     }`,
   );
   const { stdout } = spawnSync(

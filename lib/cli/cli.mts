@@ -1,15 +1,22 @@
 #!/usr/bin/env node
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
+import { benchCommand } from "./commands/bench.mjs";
 import { buildCommand } from "./commands/build.mjs";
 import { calibrateCommand } from "./commands/calibrate.mjs";
+import { chatCommand } from "./commands/chat.mjs";
 import { deepenCommand } from "./commands/deepen.mjs";
 import { demoCommand } from "./commands/demo.mjs";
+import { devicesCommand } from "./commands/devices.mjs";
+import { fitCommand } from "./commands/fit.mjs";
 import { generateCommand } from "./commands/generate.mjs";
+import { importHeadCommand } from "./commands/import-head.mjs";
 import { inspectCommand } from "./commands/inspect.mjs";
+import { pullCommand } from "./commands/pull.mjs";
 import { quantizeCommand } from "./commands/quantize.mjs";
 import { replayCommand } from "./commands/replay.mjs";
 import { traceCommand } from "./commands/trace.mjs";
+import { trainCommand } from "./commands/train.mjs";
 import { report, rethrow } from "./failure.mjs";
 import { checkValues } from "./options.mjs";
 import { version } from "./package.mjs";
@@ -20,13 +27,20 @@ const parser = yargs(hideBin(process.argv))
   .parserConfiguration({ "greedy-arrays": false, "populate--": true })
   .usage("$0 <command>\n\nLossless speculative decoding of GGUF models.")
   .command(generateCommand)
+  .command(chatCommand)
   .command(demoCommand)
+  .command(pullCommand)
   .command(inspectCommand)
+  .command(fitCommand)
+  .command(devicesCommand)
   .command(quantizeCommand)
   .command(deepenCommand)
   .command(calibrateCommand)
+  .command(benchCommand)
   .command(replayCommand)
   .command(traceCommand)
+  .command(trainCommand)
+  .command(importHeadCommand)
   .command(buildCommand)
   .demandCommand(1, "Give a command.")
   .strict()

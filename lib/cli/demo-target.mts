@@ -11,6 +11,7 @@ import { packageRoot, version } from "./package.mjs";
 export const embedded = {
   target: path.join(packageRoot, "models", "demo", "target.gguf"),
   draft: path.join(packageRoot, "models", "demo", "draft.gguf"),
+  head: path.join(packageRoot, "models", "demo", "head.gguf"),
 };
 
 /** The path of the embedded target with idle layers, which is made unless it is there. */

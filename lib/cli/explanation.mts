@@ -19,7 +19,24 @@ const fates = {
   bonus: { mark: "*", style: "cyan", meaning: "the target's, after a draft accepted whole" },
   plain: { mark: "=", style: "bold", meaning: "the target's, nothing was drafted" },
 } as const;
-type Fate = keyof typeof fates;
+export type Fate = keyof typeof fates;
+
+/** What became of the tokens that a round added. */
+export function fatesOf({ drafted, accepted, generated }: RoundInfo): Fate[] {
+  const own = drafted === 0 ? "plain" : accepted === drafted ? "bonus" : "corrected";
+  return Array.from({ length: generated }, (_, i) => (i < accepted ? "accepted" : own));
+}
+
+/** Text in the colour of what became of it. */
+export function paint(text: string, fate: Fate): string {
+  return styleText(fates[fate].style, text);
+}
+
+/** What the colours of tokens that stand in a text mean. */
+export function colours(): string {
+  const kept = (Object.keys(fates) as Fate[]).filter((fate) => fate !== "rejected");
+  return kept.map((fate) => paint(fates[fate].meaning, fate)).join("; ");
+}
 
 const stops: Record<StopReason, string> = {
   length: "stopped at the rule's length",
@@ -86,20 +103,16 @@ export class Explanation {
     }
   }
 
-  #describe(
-    { drafted, accepted, generated, stopReason, draft = [] }: RoundInfo,
-    tokens: readonly Pick<OutputToken, "id" | "text">[],
-  ): string {
+  #describe(round: RoundInfo, tokens: readonly Pick<OutputToken, "id" | "text">[]): string {
+    const { drafted, accepted, generated, stopReason, draft = [] } = round;
     const cells: Cell[] = draft.map((token, i) => {
       const kept = i < Math.min(accepted, generated);
       const text = this.#text(kept ? (tokens[i] ?? token) : token);
       return { text: `${text} ${probabilities(token)}`, fate: kept ? "accepted" : "rejected" };
     });
     const own = tokens[accepted];
-    if (own !== undefined) {
-      const fate = drafted === 0 ? "plain" : accepted === drafted ? "bonus" : "corrected";
-      cells.push({ text: this.#text(own), fate });
-    }
+    const fate = fatesOf(round)[accepted];
+    if (own !== undefined && fate) cells.push({ text: this.#text(own), fate });
     const share = drafted === 0 ? "" : `${accepted} of ${drafted} accepted; `;
     cells.push({ text: `[${share}${stops[stopReason]}]` });
     this.#number += 1;
@@ -130,7 +143,7 @@ export class Explanation {
   }
 
   #paint(text: string, fate: Fate | undefined): string {
-    return this.page.colours && fate !== undefined ? styleText(fates[fate].style, text) : text;
+    return this.page.colours && fate !== undefined ? paint(text, fate) : text;
   }
 }
 

@@ -17,6 +17,13 @@ export function formatCount(count: number, units = ["", "k", "M", "G", "T"]): st
   return `${value.toFixed(digits)} ${units[unit] ?? ""}`.trimEnd();
 }
 
+/** 8 s, 12 min, 3.5 h. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 60) return `${Math.ceil(seconds)} s`;
+  if (seconds < 3600) return `${Math.ceil(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
 export function formatPercent(share: number): string {
   return `${(share * 100).toFixed(0)} %`;
 }

@@ -3,6 +3,7 @@
 import { SpecdecError } from "../index.js";
 import { checkModelFile } from "../model.js";
 import { type GgufHeader, type GgufValue, readGgufHeader } from "./gguf-header.mjs";
+import { partPaths } from "./gguf-parts.mjs";
 import { elements, tensorSizeBytes } from "./tensor-size.mjs";
 import { type Vocabulary, vocabularyOf } from "./vocabulary.mjs";
 
@@ -44,7 +45,8 @@ export function readGgufFile(path: string): GgufFile {
   if (architecture === undefined || architecture === "") {
     throw unreadable(path, "it does not name an architecture");
   }
-  const parts = [first, ...otherParts(path, model.number("split.count") ?? 1).map(readPart)];
+  const isSplit = (model.number("split.count") ?? 1) > 1;
+  const parts = [first, ...(isSplit ? partPaths(path).slice(1).map(readPart) : [])];
   const tensors = parts.flatMap((part) => part.tensors);
   return {
     path,
@@ -70,17 +72,6 @@ function readPart(path: string): GgufHeader {
   } catch (cause) {
     throw unreadable(path, (cause as Error).message, cause);
   }
-}
-
-/** The parts after the first, of a model in `count` files named …-00001-of-0000N.gguf. */
-function otherParts(path: string, count: number): string[] {
-  const first = /-00001-of-\d{5}\.gguf$/.exec(path);
-  if (first === null) return [];
-  const five = (number: number): string => String(number).padStart(5, "0");
-  return Array.from(
-    { length: Math.min(count, 99_999) - 1 },
-    (_, i) => `${path.slice(0, first.index)}-${five(i + 2)}-of-${five(count)}.gguf`,
-  );
 }
 
 function unreadable(path: string, why: string, cause?: unknown): SpecdecError {

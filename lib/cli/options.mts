@@ -15,6 +15,7 @@ import {
   largestMaxDraftTokens,
   policyKinds,
 } from "../policy/policies.js";
+import { downloadReporter, modelsDirOption } from "./downloads.mjs";
 import { ProgressBar } from "./progress-bar.mjs";
 
 const number = { number: true, requiresArg: true } as const;
@@ -25,9 +26,9 @@ export const modelOptions = {
   target: {
     ...string,
     demandOption: true,
-    describe: "GGUF file of the model whose text is wanted",
+    describe: "The model whose text is wanted: a GGUF file, or a URI that is downloaded",
   },
-  draft: { ...string, describe: "GGUF file of a small model with the same vocabulary" },
+  draft: { ...string, describe: "A small model with the same vocabulary, the same way" },
   "context-size": {
     ...number,
     describe: "Tokens of prompt and text together",
@@ -48,6 +49,16 @@ export const modelOptions = {
     describe: "The same for the draft",
     defaultDescription: "--gpu-layers",
   },
+  devices: {
+    ...string,
+    describe: "Devices to use, separated by commas: names of `specdecpp devices`",
+    defaultDescription: "every GPU",
+  },
+  "draft-devices": {
+    ...string,
+    describe: "The same for the draft",
+    defaultDescription: "--devices",
+  },
   threads: {
     ...number,
     describe: "Threads on the processor, exactly so many",
@@ -58,6 +69,7 @@ export const modelOptions = {
     describe: "The same for the draft",
     defaultDescription: "--threads",
   },
+  ...modelsDirOption,
 } as const satisfies Record<string, Options>;
 
 /** How tokens are drawn. */
@@ -130,7 +142,16 @@ export const decodingOptions = {
     ...string,
     choices: verifierNames,
     describe: "How drafts are verified",
-    defaultDescription: "greedy at temperature 0, else rejection",
+    defaultDescription: "greedy at temperature 0, else block",
+  },
+} as const satisfies Record<string, Options>;
+
+/** The head that rules ask. */
+export const headOptions = {
+  head: { ...string, describe: "A head file of the pair, for rules that ask a head" },
+  "force-head": {
+    boolean: true,
+    describe: "Use the head although it was trained for other files, such as another quantization",
   },
 } as const satisfies Record<string, Options>;
 
@@ -157,10 +178,15 @@ export function grouped<T extends Record<string, Options>>(group: string, option
 }
 
 /** Without what was not given: an option of the library is either there or has a value. */
-function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
+}
+
+interface HeadArguments {
+  head?: string | undefined;
+  forceHead?: boolean | undefined;
 }
 
 interface DraftingArguments {
@@ -171,9 +197,9 @@ interface DraftingArguments {
 /** Throws ERR_INVALID_ARGUMENT if generating will: before the models, whose loading may take a minute. */
 export function checkGeneration(
   options: GenerateOptions,
-  args: DraftingArguments & { draft?: string | undefined },
+  args: DraftingArguments & HeadArguments & { draft?: string | undefined },
 ): ResolvedGeneration {
-  const { draft, stop } = args;
+  const { draft, stop, head } = args;
   if (draft === undefined && stop !== undefined && stop !== "none") {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
@@ -183,6 +209,7 @@ export function checkGeneration(
   return resolveGeneration(options, {
     hasDraft: draft !== undefined,
     maxDraft: maxDraftTokens(args),
+    headKind: head === undefined ? undefined : "full", // whichever it is: the file says it later
   });
 }
 
@@ -195,26 +222,30 @@ function maxDraftTokens({ stop = "", maxDraft }: DraftingArguments): number {
 }
 
 export function toEngineOptions(
-  args: ModelArguments & DraftingArguments & { target: string },
+  args: ModelArguments & DraftingArguments & HeadArguments & { target: string },
 ): EngineOptions {
   const model = (path: string, options: Omit<ModelOptions, "path">): ModelOptions => ({
     path,
     ...options,
   });
   const { gpuLayers, threads, contextSize } = args;
+  const devices = args.devices?.split(",");
   return {
-    target: model(args.target, given({ gpuLayers, threads, contextSize })),
+    target: model(args.target, given({ gpuLayers, devices, threads, contextSize })),
     ...(args.draft !== undefined && {
       draft: model(
         args.draft,
         given({
           gpuLayers: args.draftGpuLayers ?? gpuLayers,
+          devices: args.draftDevices?.split(",") ?? devices,
           threads: args.draftThreads ?? threads,
           contextSize: args.draftContextSize ?? contextSize,
         }),
       ),
     }),
     maxDraftTokens: maxDraftTokens(args),
+    ...given({ modelsDirectory: args.modelsDir }),
+    ...given({ head: args.head, forceHead: args.forceHead }),
   };
 }
 
@@ -242,6 +273,7 @@ export async function loadEngine(options: EngineOptions, signal: AbortSignal): P
     return await createEngine({
       ...options,
       signal,
+      onDownloadProgress: downloadReporter(bar),
       onLoadProgress: ({ model, fraction }) => {
         bar.update(`Loading the ${model}`, fraction);
       },
@@ -253,7 +285,8 @@ export async function loadEngine(options: EngineOptions, signal: AbortSignal): P
 
 /** Throws for what yargs lets pass: no number for a number, and one value twice, which makes an array. */
 export function checkValues(args: Record<string, unknown>): true {
-  const many = ["_", "--", "stop-string", "stopString", "files", "rule", "sweep"];
+  const many = ["_", "--", "stop-string", "stopString", "files", "uris", "rule", "sweep"];
+  if (String((args._ as unknown[])[0]) === "train") many.push("trace");
   const repeated = Object.keys(args).find(
     (name) => Array.isArray(args[name]) && !many.includes(name),
   );
@@ -276,6 +309,8 @@ const otherNames: Record<string, string> = {
   stopRule: "--stop",
   maxDraftTokens: "--max-draft",
   maxAgeDays: "--max-age",
+  modelsDirectory: "--models-dir",
+  forceHead: "--force-head",
 };
 
 /** A message of the library with its options called as they are here. */

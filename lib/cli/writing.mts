@@ -3,10 +3,12 @@
 import { existsSync, rmSync, statSync } from "node:fs";
 import type { Options } from "yargs";
 import { SpecdecError } from "../index.js";
+import { modelFile, modelsDirOption } from "./downloads.mjs";
 import { formatBytes } from "./format.mjs";
 import { writeJson } from "./output.mjs";
 
 export const writingOptions = {
+  ...modelsDirOption,
   force: { boolean: true, describe: "Replace OUT if it exists" },
   json: { boolean: true, describe: "Print one JSON object" },
 } as const satisfies Record<string, Options>;
@@ -14,28 +16,33 @@ export const writingOptions = {
 export interface WritingArguments {
   in: string;
   out: string;
+  modelsDir?: string | undefined;
   force?: boolean | undefined;
   json?: boolean | undefined;
 }
 
 /** Has a model written and tells of it; Ctrl-C leaves no half of it. */
-export async function writeModel(args: WritingArguments, work: () => Promise<void>): Promise<void> {
+export async function writeModel(
+  args: WritingArguments,
+  work: (file: string) => Promise<void>,
+): Promise<void> {
   if (existsSync(args.out) && !args.force) {
     throw new SpecdecError(
       "ERR_WRITE",
       `${args.out} exists. Name another file, or replace it with --force.`,
     );
   }
+  const file = await modelFile(args.in, args.modelsDir);
   const clean = (signal: NodeJS.Signals): void => {
     rmSync(`${args.out}.partial`, { force: true });
     process.kill(process.pid, signal); // listened for once, so now it ends the process
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, clean);
-  await work();
+  await work(file);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, clean);
 
   const sizeBytes = statSync(args.out).size;
-  const from = formatBytes(statSync(args.in).size);
+  const from = formatBytes(statSync(file).size);
   process.stderr.write(`Wrote ${args.out}, ${formatBytes(sizeBytes)} (from ${from}).\n`);
   if (args.json) await writeJson({ file: args.out, sizeBytes });
 }

@@ -106,6 +106,7 @@ class Measurement {
         logProbabilities: false,
         details: false,
         states: false,
+        reuse: false,
       });
     });
     for (;;) {

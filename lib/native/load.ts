@@ -4,18 +4,16 @@ import path from "node:path";
 import { SpecdecError } from "../errors";
 import type { NativeAddon } from "./binding";
 import { call } from "./call";
+import { type BackendStatus, loadGpuBackends } from "./gpu-backends";
+import { unpacked } from "./unpacked";
 
 const packageRoot = path.join(__dirname, "..", "..");
 
 /** The addon and llama.cpp's libraries. */
 const directory = unpacked(path.join(packageRoot, "build", "Release"));
 
-/** In a packed Electron app, what the system loads lies outside of the archive. */
-function unpacked(file: string): string {
-  return file.replace(`app.asar${path.sep}`, `app.asar.unpacked${path.sep}`);
-}
-
 let addon: NativeAddon | undefined;
+let gpus: BackendStatus[] = [];
 
 /**
  * The addon, loaded on first use with the backends that this machine can run.
@@ -32,12 +30,27 @@ export function loadAddon(): NativeAddon {
     }
     refuseForeignLlama();
     const loaded = requireAddon(file);
-    call(() => {
-      loaded.loadBackends({ directory, modules: gpuModules() });
+    gpus = call(() => {
+      loaded.loadBackends(directory);
+      return loadGpuBackends(loaded, buildMode());
     });
     addon = loaded;
   }
   return addon;
+}
+
+/**
+ * What became of the backends for GPUs: which bring a device, and why the others bring none. Throws as
+ * loading the addon does.
+ */
+export function gpuBackends(): readonly BackendStatus[] {
+  loadAddon();
+  return gpus;
+}
+
+function buildMode(): string {
+  const file = path.join(directory, "build-info.json");
+  return (JSON.parse(readFileSync(file, "utf8")) as { mode: string }).mode;
 }
 
 function requireAddon(file: string): NativeAddon {
@@ -100,32 +113,4 @@ function releaseOf(folder: string): string | undefined {
   const nodeLlamaCpp = read("_nlcBuildMetadata.json") as
     { buildOptions: { llamaCpp: { release: string } } } | undefined;
   return ours?.release ?? nodeLlamaCpp?.buildOptions.llamaCpp.release.replace(/^v/, "");
-}
-
-/** node-llama-cpp's GPU modules for this machine, which fit the prebuilt libraries of their release. */
-function gpuModules(): string[] {
-  const info = JSON.parse(readFileSync(path.join(directory, "build-info.json"), "utf8")) as {
-    mode: string;
-  };
-  if (info.mode !== "prebuilt") {
-    return [];
-  }
-  const [system, library] =
-    process.platform === "win32" ? ["win", "ggml-%.dll"] : [process.platform, "libggml-%.so"];
-  return ["cuda", "vulkan"].flatMap((backend) => {
-    const name = `${system}-${process.arch}-${backend}`;
-    try {
-      const from = createRequire(require.resolve("node-llama-cpp"));
-      const bins = path.join(
-        path.dirname(unpacked(from.resolve(`@node-llama-cpp/${name}`))),
-        "..",
-        "bins",
-      );
-      return [path.join(bins, name, library.replace("%", backend))].filter((file) =>
-        existsSync(file),
-      );
-    } catch {
-      return []; // not installed for this machine
-    }
-  });
 }

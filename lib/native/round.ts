@@ -17,6 +17,8 @@ export interface Round {
   tokens: number[];
   drafted: number;
   accepted: number;
+  /** Passes of the draft. */
+  draftSteps: number;
   /** Whether the last token ends the generation. */
   ended: boolean;
   stopReason: StopReason;
@@ -35,16 +37,16 @@ export interface Round {
 /** One round under a rule. room: tokens it may add at most. */
 export async function runRound(
   session: NativeSession,
-  { length, gate }: NativeStopRule,
+  { length, gate, survival }: NativeStopRule,
   room: number,
 ): Promise<Round> {
-  return readRound(await session.round(length, room, gate));
+  return readRound(await session.round(length, room, gate, survival));
 }
 
 const noStates = new Uint16Array();
 
-/** Columns before the tokens: how many tokens and log-probabilities there are, and the seven below. */
-const tokensAt = 9;
+/** Columns before the tokens: how many tokens and log-probabilities there are, and the eight below. */
+const tokensAt = 10;
 
 export function readRound({ numbers, states = noStates }: NativeRound): Round {
   const at = (column: number): number => numbers[column] ?? NaN;
@@ -54,11 +56,12 @@ export function readRound({ numbers, states = noStates }: NativeRound): Round {
     tokens: Array.from(numbers.subarray(tokensAt, logProbabilitiesAt)),
     drafted: at(2),
     accepted: at(3),
-    ended: at(4) === 1,
-    stopReason: stopReasons[at(5)] ?? "none",
-    draftMicros: at(6),
-    verifyMicros: at(7),
-    decodeMicros: at(8),
+    draftSteps: at(4),
+    ended: at(5) === 1,
+    stopReason: stopReasons[at(6)] ?? "none",
+    draftMicros: at(7),
+    verifyMicros: at(8),
+    decodeMicros: at(9),
     logProbabilities: numbers.subarray(logProbabilitiesAt, draftAt),
     draft: numbers.subarray(draftAt),
     states,

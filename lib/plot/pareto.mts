@@ -3,7 +3,7 @@
 import type { Spec, Title } from "vega";
 import type { ReplayResult } from "../replay/replay.js";
 import type { RuleReport } from "../replay/report.js";
-import { axis, render, text, titleStyle } from "./theme.mjs";
+import { axis, colours, legend, render, text, titleStyle } from "./theme.mjs";
 
 interface Point {
   series: string;
@@ -13,16 +13,6 @@ interface Point {
   best: boolean;
 }
 
-const colours = [
-  "#0969da",
-  "#1a7f37",
-  "#cf222e",
-  "#8250df",
-  "#bc4c00",
-  "#bf3989",
-  "#0a7d91",
-  "#9a6700",
-];
 const font = "system-ui, sans-serif";
 
 /** As an SVG document, light or dark as whoever shows it prefers. */
@@ -96,21 +86,13 @@ function specOf({ sweeps, rules, bestFixed, bound, oracle, trace }: ReplayResult
         ],
         range: "height",
       },
-      { name: "colour", type: "ordinal", domain: series, range: colours },
+      { name: "colour", type: "ordinal", domain: series, range: [...colours] },
     ],
     axes: [
       { ...axis, orient: "bottom", scale: "x", title: "discard rate" },
       { ...axis, orient: "left", scale: "y", title: "verification rate" },
     ],
-    legends: [
-      {
-        fill: "colour",
-        symbolType: "circle",
-        labelColor: text,
-        labelFontSize: 12,
-        symbolStrokeColor: "transparent",
-      },
-    ],
+    legends: [{ ...legend, fill: "colour", symbolType: "circle" }],
     marks: [
       {
         type: "group",

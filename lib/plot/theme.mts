@@ -1,6 +1,6 @@
 // What all pictures have in common.
 
-import { parse, type Spec, type Title, View } from "vega";
+import type { Spec, Title } from "vega";
 import { withDarkScheme } from "./dark-scheme.mjs";
 
 export const text = "#1f2328";
@@ -20,6 +20,24 @@ export const axis = {
   titlePadding: 8,
 };
 
+/** Of series, in order. */
+export const colours = [
+  "#0969da",
+  "#1a7f37",
+  "#cf222e",
+  "#8250df",
+  "#bc4c00",
+  "#bf3989",
+  "#0a7d91",
+  "#9a6700",
+] as const;
+
+export const legend = {
+  labelColor: text,
+  labelFontSize: 12,
+  symbolStrokeColor: "transparent",
+} as const;
+
 export const titleStyle = {
   anchor: "start",
   color: text,
@@ -29,7 +47,8 @@ export const titleStyle = {
   offset: 12,
 } as const satisfies Partial<Title>;
 
-/** As an SVG document, light or dark as whoever shows it prefers. */
+/** As an SVG document, light or dark as whoever shows it prefers. Loads vega, which takes a while, only now. */
 export async function render(spec: Spec): Promise<string> {
+  const { parse, View } = await import("vega");
   return withDarkScheme(await new View(parse(spec), { renderer: "none" }).toSVG());
 }

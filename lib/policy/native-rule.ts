@@ -1,7 +1,15 @@
 import { types } from "node:util";
 import { finite, flag, invalid, object, oneOf, whole } from "../checks";
 import { draftColumns, type NativeStopRule } from "../native/binding";
-import type { DraftedToken, Estimate, Gate, Policy, RoundContext, StopRule } from "./policy";
+import type {
+  DraftedToken,
+  Estimate,
+  Gate,
+  Policy,
+  RoundContext,
+  StopRule,
+  SurvivalGate,
+} from "./policy";
 
 // What a policy answers. A user's may be wrong: the errors name the policy and the field.
 
@@ -15,6 +23,9 @@ export function nextRule(policy: Policy, maxDraft: number, context: RoundContext
   return {
     length: Math.min(rule.length, maxDraft),
     ...(rule.gate !== undefined && { gate: nativeGate(`${name}: gate`, rule.gate) }),
+    ...(rule.survival !== undefined && {
+      survival: nativeSurvival(`${name}: survival`, rule.survival),
+    }),
   };
 }
 
@@ -34,34 +45,91 @@ export function submits(policy: Policy, drafted: readonly DraftedToken[]): numbe
 
 function nativeGate(name: string, given: Gate): NonNullable<NativeStopRule["gate"]> {
   const gate = object(name, given, gateFields, "field");
-  const of = `${name}.estimate`;
-  const estimate = object(of, gate.estimate, estimateFields, "field");
-  const link = oneOf(`${of}.link`, estimate.link, "identity", links);
-  const weight = (key: Exclude<keyof Estimate, "link">): number =>
-    finite(`${of}.${key}`, estimate[key], 0);
+  const [bias, logitMode, rootEntropy, margin, logRatio, logProbability, logOthers, head, link] =
+    estimateRow(`${name}.estimate`, gate.estimate);
   return {
     afterDraw: oneOf(`${name}.when`, gate.when, undefined, whens) === "after-draw",
     product: oneOf(`${name}.over`, gate.over, "newest", overs) === "product",
     threshold: finite(`${name}.threshold`, gate.threshold),
     estimate: {
-      bias: weight("bias"),
-      logitMode: weight("logitMode"),
-      rootEntropy: weight("rootEntropy"),
-      margin: weight("margin"),
-      logProbability: weight("logProbability"),
-      link,
+      bias,
+      logitMode,
+      rootEntropy,
+      margin,
+      logRatio,
+      logProbability,
+      logOthers,
+      head,
+      link: links[link] ?? "identity",
     },
   };
 }
 
-const ruleFields = ["length", "gate"] satisfies (keyof StopRule)[];
+function nativeSurvival(name: string, given: SurvivalGate): Float64Array {
+  const gate = object(name, given, survivalFields, "field");
+  const { newest, older = newest, before, next } = gate;
+  const thresholds = (key: "step" | "draw"): readonly number[] => {
+    const list: unknown = gate[key];
+    if (Array.isArray(list) && list.every((value) => typeof value === "number" && value === value))
+      return list as number[];
+    throw invalid(`${name}.${key}`, "an array of numbers", list);
+  };
+  const [step, draw] = [thresholds("step"), thresholds("draw")];
+  if (step.length !== draw.length) {
+    throw invalid(`${name}.draw`, `of the length of step, ${step.length}`, draw);
+  }
+  return Float64Array.from([
+    ...estimateRow(`${name}.newest`, newest),
+    ...estimateRow(`${name}.older`, older),
+    ...estimateRow(`${name}.before`, before),
+    ...estimateRow(`${name}.next`, next),
+    ...step,
+    ...draw,
+  ]);
+}
+
+type EstimateRow = [
+  ...weights: [number, number, number, number, number, number, number, number],
+  link: number,
+];
+
+/** Its weights and its link, in the order of lib/native/binding.ts. */
+function estimateRow(name: string, given: Estimate): EstimateRow {
+  const estimate = object(name, given, estimateFields, "field");
+  const weight = (key: Exclude<keyof Estimate, "link">): number =>
+    finite(`${name}.${key}`, estimate[key], 0);
+  return [
+    weight("bias"),
+    weight("logitMode"),
+    weight("rootEntropy"),
+    weight("margin"),
+    weight("logRatio"),
+    weight("logProbability"),
+    weight("logOthers"),
+    weight("head"),
+    links.indexOf(oneOf(`${name}.link`, estimate.link, "identity", links)),
+  ];
+}
+
+const ruleFields = ["length", "gate", "survival"] satisfies (keyof StopRule)[];
 const gateFields = ["when", "estimate", "over", "threshold"] satisfies (keyof Gate)[];
+const survivalFields = [
+  "newest",
+  "older",
+  "before",
+  "next",
+  "step",
+  "draw",
+] satisfies (keyof SurvivalGate)[];
 const estimateFields = [
   "bias",
   "logitMode",
   "rootEntropy",
   "margin",
+  "logRatio",
   "logProbability",
+  "logOthers",
+  "head",
   "link",
 ] satisfies (keyof Estimate)[];
 const whens = ["before-draw", "after-draw"] as const;
@@ -85,6 +153,7 @@ function atOnce<T>(name: string, value: T): T {
 export function draftedTokens(rows: Float64Array): DraftedToken[] {
   return Array.from({ length: rows.length / draftColumns }, (_, i) => {
     const at = (column: number): number => rows[i * draftColumns + column] ?? NaN;
+    const head = { older: at(7), before: at(8), newest: at(9) };
     return {
       id: at(0),
       q: at(1),
@@ -93,6 +162,7 @@ export function draftedTokens(rows: Float64Array): DraftedToken[] {
       entropy: at(4),
       p: at(5),
       acceptance: at(6),
+      ...(!Object.values(head).every(Number.isNaN) && { head }),
     };
   });
 }

@@ -1,13 +1,16 @@
 import { SpecdecError } from "../errors";
+import type { HeadKind } from "../head/examples";
 import { confidence } from "./confidence";
 import { cumulative } from "./cumulative";
 import { entropy } from "./entropy";
 import { expected } from "./expected";
 import { fixed } from "./fixed";
+import { head } from "./head";
 import { logistic } from "./logistic";
 import { plain } from "./plain";
 import type { Policy, PolicyKind } from "./policy";
 import { schedule } from "./schedule";
+import { throughput } from "./throughput";
 
 /** All rules that have a name. A new one is a file beside these and a line here. */
 export const policyKinds: readonly PolicyKind[] = [
@@ -19,6 +22,8 @@ export const policyKinds: readonly PolicyKind[] = [
   entropy,
   logistic,
   expected,
+  head,
+  throughput,
 ];
 
 /** The default of `maxDraftTokens`: how long a draft can get at all. */
@@ -40,7 +45,7 @@ export function grammar(kind: PolicyKind): string {
 }
 
 /** Makes the policy of that name. Throws ERR_INVALID_ARGUMENT for anything that is not one. */
-export function createPolicy(name: string, maxDraft: number): Policy {
+export function createPolicy(name: string, maxDraft: number, headKind?: HeadKind): Policy {
   const [kindName, text, ...more] = name.split(":");
   const kind = policyKinds.find((candidate) => candidate.name === kindName);
   if (!kind || more.length > 0 || (text !== undefined && !kind.parameter)) {
@@ -49,7 +54,14 @@ export function createPolicy(name: string, maxDraft: number): Policy {
       `stopRule must be one of ${policyKinds.map(grammar).join(", ")}, but is ${JSON.stringify(name)}.`,
     );
   }
-  return kind.create(parameterOf(kind, text, maxDraft), maxDraft);
+  const parameter = parameterOf(kind, text, maxDraft);
+  if (kind.needsHead && headKind === undefined) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `stopRule ${JSON.stringify(name)} asks an acceptance head, and there is none. Give one as head; specdecpp train makes one.`,
+    );
+  }
+  return kind.create(parameter, maxDraft, headKind);
 }
 
 function parameterOf(kind: PolicyKind, text: string | undefined, maxDraft: number): number {

@@ -1,3 +1,5 @@
+import { uniform } from "../random";
+
 /** A value, and a 95 % interval of it where there is more than one prompt. */
 export interface Figure {
   value: number;
@@ -13,7 +15,7 @@ const tail = 0.025;
  * have in common cancels in their quotient. [resamples] arrays of n.
  */
 export function drawResamples(n: number, seed = 1): Uint16Array[] {
-  const random = mulberry32(seed);
+  const random = uniform(seed);
   return Array.from({ length: n > 1 ? resamples : 0 }, () => {
     const counts = new Uint16Array(n);
     for (let i = 0; i < n; ++i) {
@@ -55,16 +57,4 @@ function quantile(sorted: Float64Array, share: number): number {
   const low = sorted[below] ?? NaN;
   const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? NaN;
   return low + (high - low) * (at - below);
-}
-
-/** Uniform in [0, 1): a generator of 32 bits of state, so that figures repeat. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 15), z | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,8 +1,9 @@
 // The drafting of one round on a trace: native/engine/draft-round.cpp, with rows that are read instead
 // of decoded.
 
+import type { HeadOutput } from "../head/outputs";
 import type { StopReason } from "../native/binding";
-import type { Estimate, StopRule } from "../policy/policy";
+import type { Estimate, StopRule, SurvivalGate } from "../policy/policy";
 import type { Reply } from "./reply";
 
 /** What the drafting of a round did. One object serves all rounds of a walk. */
@@ -15,6 +16,7 @@ export interface Draft {
 
 // As in native/engine/stop-rule.cpp.
 const smallest = 1e-9;
+const smallestSecond = 1e-6;
 const logSmallest = Math.log(smallest);
 
 /** Tokens that a round from the start can have at all. */
@@ -26,7 +28,7 @@ export function available(reply: Reply, start: number, maxDraft: number): number
 export function draft(
   reply: Reply,
   start: number,
-  { length, gate }: StopRule,
+  { length, gate, survival }: StopRule,
   maxDraft: number,
   result: Draft,
 ): void {
@@ -40,7 +42,8 @@ export function draft(
   }
   const first = reply.firstRow[start] ?? 0;
   const wanted = Math.min(length, maxDraft);
-  let survival = 1;
+  let product = 1;
+  const belief = survival && new Survival(survival, reply);
   for (let k = 0; ; ++k) {
     result.drafted = k;
     result.steps = k;
@@ -48,24 +51,53 @@ export function draft(
       result.stopReason = reasonAt(reply, start, k, wanted);
       return;
     }
-    if (gate === undefined) continue;
-    if (gate.when === "after-draw") {
-      if (k > 0 && survival < gate.threshold) {
-        result.stopReason = "gate";
-        return;
-      }
-      const estimate = estimateOf(gate.estimate, reply, first + k, true);
-      survival = gate.over === "product" ? survival * estimate : estimate;
-    } else {
-      const estimate = estimateOf(gate.estimate, reply, first + k, false);
-      const compared = gate.over === "product" ? survival * estimate : estimate;
-      if (compared < gate.threshold) {
-        result.steps = k + 1;
-        result.stopReason = "gate";
-        return;
-      }
-      survival = compared;
+    result.stopReason = "gate"; // if it is one that returns
+    if (gate?.when === "after-draw" && k > 0 && product < gate.threshold) return;
+    if (belief && k > 0 && !belief.paysStep(k)) return;
+    const row = first + k;
+    result.steps = k + 1;
+    if (belief && k > 0) belief.read(row - 1);
+    if (belief && !belief.paysDraw(k, row)) return;
+    if (gate !== undefined) {
+      const asked = gate.when === "after-draw" ? "newest" : "before";
+      const estimate = estimateOf(gate.estimate, reply, row, asked);
+      const compared = gate.over === "product" ? product * estimate : estimate;
+      if (gate.when === "before-draw" && compared < gate.threshold) return;
+      product = compared;
     }
+    belief?.drawn(row);
+  }
+}
+
+/** native/engine/survival.cpp, of rows. */
+class Survival {
+  #older = 1;
+  #newest = 1;
+  #next = 1;
+
+  constructor(
+    private readonly gate: SurvivalGate,
+    private readonly reply: Reply,
+  ) {}
+
+  paysStep(k: number): boolean {
+    return this.#older * this.#newest * this.#next >= (this.gate.step[k] ?? 0);
+  }
+
+  paysDraw(k: number, row: number): boolean {
+    const before = estimateOf(this.gate.before, this.reply, row, "before");
+    return this.#older * this.#newest * before >= (this.gate.draw[k] ?? 0);
+  }
+
+  drawn(row: number): void {
+    this.#older *= this.#newest;
+    this.#newest = estimateOf(this.gate.newest, this.reply, row, "newest");
+    this.#next = estimateOf(this.gate.next, this.reply, row, "newest");
+  }
+
+  read(row: number): void {
+    const { older } = this.gate;
+    if (older) this.#newest = estimateOf(older, this.reply, row, "older");
   }
 }
 
@@ -75,15 +107,31 @@ function reasonAt(reply: Reply, start: number, k: number, wanted: number): StopR
   return k >= wanted ? "length" : "room";
 }
 
-/** Estimate::of in native/engine/stop-rule.cpp. */
-export function estimateOf(estimate: Estimate, reply: Reply, row: number, drawn: boolean): number {
+/** Estimate::of in native/engine/stop-rule.cpp. asked: when the row's token is asked about. */
+export function estimateOf(
+  estimate: Estimate,
+  reply: Reply,
+  row: number,
+  asked: HeadOutput,
+): number {
+  const drawn = asked !== "before";
   let sum = estimate.bias ?? 0;
   if (estimate.logitMode) sum += estimate.logitMode * logit(reply.mode[row] ?? NaN);
   if (estimate.rootEntropy) sum += estimate.rootEntropy * Math.sqrt(reply.entropy[row] ?? NaN);
   if (estimate.margin) sum += estimate.margin * (reply.margin[row] ?? NaN);
+  if (estimate.logRatio) {
+    const mode = reply.mode[row] ?? NaN;
+    sum +=
+      estimate.logRatio *
+      Math.log(mode / Math.max(mode - (reply.margin[row] ?? NaN), smallestSecond));
+  }
   if (drawn && estimate.logProbability) {
     sum += estimate.logProbability * Math.max(reply.logq[row] ?? NaN, logSmallest);
   }
+  if (drawn && estimate.logOthers) {
+    sum -= estimate.logOthers * Math.log(Math.max(-Math.expm1(reply.logq[row] ?? NaN), smallest));
+  }
+  if (estimate.head) sum += estimate.head * (reply.head?.[asked][row] ?? NaN);
   switch (estimate.link) {
     case "logistic":
       return 1 / (1 + Math.exp(-sum));

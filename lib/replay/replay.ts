@@ -1,7 +1,10 @@
 import type { Prices } from "../cost/prices";
 import { SpecdecError } from "../errors";
+import { AcceptanceHead } from "../head/acceptance-head";
+import type { HeadKind } from "../head/examples";
 import { policyKinds } from "../policy/policies";
 import type { TraceHeader, TraceRecord } from "../trace/format";
+import { readTraceHeader } from "../trace/reader";
 import { drawResamples, resampledSums } from "./bootstrap";
 import { knownAcceptance, oracle } from "./bounds";
 import { knownCosts, pricesFor } from "./costs";
@@ -73,6 +76,13 @@ export interface ReplayOptions extends ReplayChoices {
   costs: string | Prices;
   /** Replay that many prompts, the first ones. Default: all. */
   limit?: number;
+  /**
+   * A head file, or a head, for the rules that ask one; the trace needs hidden states then. Scoring a
+   * thousand drafted tokens takes some milliseconds.
+   */
+  head?: string | AcceptanceHead;
+  /** Use the head although it was trained for other files, as long as vocabulary and state width are the same. Default false. */
+  forceHead?: boolean;
 }
 
 /**
@@ -90,14 +100,52 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     );
   }
   const known = await knownCosts(costs);
-  const { header, replies } = await loadReplies(trace, limit);
-  checkReplies(replies);
-  return replayReplies(header, replies, await pricesFor(known, header, replies), options);
+  return withHead(options, async (head) => {
+    const { header, replies } = await loadReplies(trace, limit, head);
+    checkReplies(replies);
+    const prices = await pricesFor(known, header, replies);
+    return replayReplies(header, replies, prices, options, head?.info.kind);
+  });
 }
+
+/** Gives work the head that was asked for, if any, after a check that it is one for the trace's pair. */
+async function withHead<T>(
+  { trace, head, forceHead = false }: ReplayOptions,
+  work: (head?: AcceptanceHead) => Promise<T>,
+): Promise<T> {
+  if (head === undefined) return work();
+  const { fingerprints, models, stateWidth } = await readTraceHeader(trace);
+  if (stateWidth === 0) {
+    throw new SpecdecError(
+      "ERR_INVALID_ARGUMENT",
+      `The trace ${trace} has no hidden states, which a head reads. Write one with states, or replay without a head.`,
+    );
+  }
+  const loaded = typeof head === "string" ? await AcceptanceHead.load(head) : head;
+  try {
+    loaded.checkPair(
+      {
+        target: { path: models.target, fingerprint: fingerprints.target },
+        draft: { path: models.draft, fingerprint: fingerprints.draft, stateWidth },
+        vocabulary: () => fingerprints.vocabulary,
+      },
+      forceHead,
+    );
+    return await work(loaded);
+  } finally {
+    if (loaded !== head) loaded.dispose();
+  }
+}
+
+/** What replay needs to know of a trace. */
+export type ReplayedTrace = Pick<
+  TraceHeader,
+  "mode" | "models" | "sampling" | "verifier" | "maxDraft" | "maxTokens"
+>;
 
 /** The same for a trace in memory, and prices. */
 export function replayRecords(
-  header: TraceHeader,
+  header: ReplayedTrace,
   records: Iterable<TraceRecord>,
   prices: Prices,
   choices: ReplayChoices = {},
@@ -109,14 +157,15 @@ export function replayRecords(
 }
 
 function replayReplies(
-  header: TraceHeader,
+  header: ReplayedTrace,
   replies: readonly Reply[],
   prices: Prices,
   choices: ReplayChoices,
+  headKind?: HeadKind,
 ): ReplayResult {
   const maxDraft = longestDraft(header, choices.maxDraft);
-  const rules = (choices.rules ?? []).map((rule) => complete(rule, maxDraft));
-  const swept = sweptKinds(choices, maxDraft);
+  const rules = (choices.rules ?? []).map((rule) => complete(rule, maxDraft, headKind));
+  const swept = sweptKinds(choices, maxDraft, headKind);
 
   const draws = drawResamples(replies.length);
   const generated = resampledSums(
@@ -127,7 +176,7 @@ function replayReplies(
   const sumsOf = (rule: string): Sums => {
     let sums = known.get(rule);
     if (sums === undefined) {
-      const walker = byPolicy(policyOf(rule, maxDraft), prices, maxDraft);
+      const walker = byPolicy(policyOf(rule, maxDraft, headKind), prices, maxDraft);
       sums = sumUp(walk(replies, walker, prices, maxDraft), generated, draws);
       known.set(rule, sums);
     }
@@ -188,7 +237,7 @@ function checkReplies(replies: readonly Reply[]): void {
   }
 }
 
-function longestDraft(header: TraceHeader, given: number | undefined): number {
+function longestDraft(header: Pick<TraceHeader, "maxDraft">, given: number | undefined): number {
   const maxDraft = given ?? header.maxDraft;
   if (!Number.isInteger(maxDraft) || maxDraft < 1 || maxDraft > header.maxDraft) {
     throw new SpecdecError(
@@ -200,23 +249,29 @@ function longestDraft(header: TraceHeader, given: number | undefined): number {
 }
 
 /** The rule with its parameter, its default if none is given. */
-function complete(rule: string, maxDraft: number): string {
-  const kind = kindOf(rule, maxDraft);
+function complete(rule: string, maxDraft: number, headKind: HeadKind | undefined): string {
+  const kind = kindOf(rule, maxDraft, headKind);
   const name = rule === kind.name ? (defaultOf(kind, maxDraft) ?? rule) : rule;
-  policyOf(name, maxDraft); // throws where a parameter is missing
+  policyOf(name, maxDraft, headKind); // throws where a parameter is missing
   return name;
 }
 
 function sweptKinds(
   { rules, sweeps }: ReplayChoices,
   maxDraft: number,
+  headKind: HeadKind | undefined,
 ): (typeof policyKinds)[number][] {
   if (sweeps === undefined) {
-    return rules === undefined ? policyKinds.filter(({ name }) => name !== plainName) : [];
+    const usable = policyKinds.filter(({ needsHead }) => !needsHead || headKind !== undefined);
+    return rules === undefined ? usable.filter(({ name }) => name !== plainName) : [];
   }
   return sweeps.map((name) => {
-    const kind = kindOf(name, maxDraft);
-    if (kind.name === name) return kind;
+    const kind = kindOf(name, maxDraft, headKind);
+    if (kind.name === name) {
+      const standard = defaultOf(kind, maxDraft);
+      if (standard !== undefined) policyOf(standard, maxDraft, headKind); // throws without a head it needs
+      return kind;
+    }
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
       `A sweep tries all parameters of a rule, so it is named without one: "${kind.name}", but is "${name}".`,

@@ -1,9 +1,12 @@
 import { SpecdecError } from "../errors";
 import type { TraceHeader, TraceRecord } from "../trace/format";
+import type { HeadScores } from "./head-scores";
 
 /** A prompt's walk as replay reads it. */
 export interface Reply {
   promptTokens: number;
+  /** Whether it was written at temperature 0. */
+  greedy: boolean;
   /** n, tokens of the reply. */
   length: number;
   /** [n] tokens drafted from each start. */
@@ -23,13 +26,19 @@ export interface Reply {
   mode: Float32Array;
   margin: Float32Array;
   entropy: Float32Array;
+  /** What a head says of each row; none without a head. */
+  head?: HeadScores;
 }
 
 /** The limits that a trace was written under. */
-export type TraceLimits = Pick<TraceHeader, "maxDraft" | "maxTokens">;
+export type TraceLimits = Pick<TraceHeader, "maxDraft" | "maxTokens" | "sampling">;
 
 /** Throws ERR_TRACE_BROKEN for a record that is not a walk: accepted tokens have to be the reply's. */
-export function toReply(record: TraceRecord, { maxDraft, maxTokens }: TraceLimits): Reply {
+export function toReply(
+  record: TraceRecord,
+  { maxDraft, maxTokens, sampling }: TraceLimits,
+  head?: HeadScores,
+): Reply {
   const { drafted, replyTokens, token } = record;
   const length = replyTokens.length;
   const firstRow = new Uint32Array(length);
@@ -58,6 +67,7 @@ export function toReply(record: TraceRecord, { maxDraft, maxTokens }: TraceLimit
   }
   return {
     promptTokens: record.promptTokens,
+    greedy: sampling.temperature === 0,
     length,
     drafted,
     accepted,
@@ -70,6 +80,7 @@ export function toReply(record: TraceRecord, { maxDraft, maxTokens }: TraceLimit
     mode: record.mode,
     margin: record.margin,
     entropy: record.entropy,
+    ...(head && { head }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { SpecdecError } from "../errors";
+import type { HeadKind } from "../head/examples";
 import { createPolicy, policyKinds } from "../policy/policies";
 import type { Policy, PolicyKind } from "../policy/policy";
 
@@ -28,9 +29,9 @@ export function defaultOf({ name, parameter }: PolicyKind, maxDraft: number): st
 }
 
 /** The policy of that name, anew. Throws ERR_INVALID_ARGUMENT if there is none. */
-export function policyOf(rule: string, maxDraft: number): Policy {
+export function policyOf(rule: string, maxDraft: number, head?: HeadKind): Policy {
   try {
-    return createPolicy(rule, maxDraft);
+    return createPolicy(rule, maxDraft, head);
   } catch (error) {
     if (!SpecdecError.isInstance(error)) throw error;
     // `stopRule` is what an engine's option is called.
@@ -41,12 +42,12 @@ export function policyOf(rule: string, maxDraft: number): Policy {
 }
 
 /** The kind that a rule is of. Throws ERR_INVALID_ARGUMENT if it names none. */
-export function kindOf(rule: string, maxDraft: number): PolicyKind {
+export function kindOf(rule: string, maxDraft: number, head?: HeadKind): PolicyKind {
   const [name] = rule.split(":");
-  if (rule !== name) policyOf(rule, maxDraft); // checks the parameter
+  if (rule !== name) policyOf(rule, maxDraft, head); // checks the parameter
   const kind = policyKinds.find((candidate) => candidate.name === name);
   if (kind !== undefined) return kind;
-  policyOf(rule, maxDraft); // throws, as for any name that is none
+  policyOf(rule, maxDraft, head); // throws, as for any name that is none
   throw new RangeError(`a policy without a kind: ${rule}`);
 }
 

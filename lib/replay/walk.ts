@@ -106,10 +106,14 @@ export function byPolicy(policy: Policy, prices: Prices, maxDraft: number): Walk
       `The policy "${policy.name}" decides token by token, which replay cannot do. Use one with next() and observe() alone.`,
     );
   }
-  const context = { prices };
   return {
     draft: (reply, start, result) => {
-      const rule = policy.next(context);
+      const rule = policy.next({
+        prices,
+        room: Math.min(maxDraft, reply.room[start] ?? 0),
+        greedy: reply.greedy,
+        catchUpMicros: 0,
+      });
       if (!Number.isInteger(rule.length) || rule.length < 0)
         throw invalidLength(policy, rule.length);
       draft(reply, start, rule, maxDraft, result);
@@ -120,6 +124,7 @@ export function byPolicy(policy: Policy, prices: Prices, maxDraft: number): Walk
           generated: round.generated,
           drafted: round.drafted,
           accepted: round.accepted,
+          draftSteps: round.steps,
           stopReason: round.stopReason,
           draftMicros: round.draftMicros,
           verifyMicros: round.verifyMicros,
@@ -140,6 +145,7 @@ function invalidLength(policy: Policy, length: number): SpecdecError {
 
 function details(reply: Reply, start: number, drafted: number): DraftedToken[] {
   const first = reply.firstRow[start] ?? 0;
+  const { head } = reply;
   return Array.from({ length: drafted }, (_, i) => {
     const row = first + i;
     const ratio = reply.ratio[row] ?? NaN;
@@ -152,6 +158,13 @@ function details(reply: Reply, start: number, drafted: number): DraftedToken[] {
       entropy: reply.entropy[row] ?? NaN,
       p: ratio * q,
       acceptance: Math.min(1, ratio),
+      ...(head && {
+        head: {
+          before: head.before[row] ?? NaN,
+          newest: head.newest[row] ?? NaN,
+          older: head.older[row] ?? NaN,
+        },
+      }),
     };
   });
 }

@@ -56,6 +56,7 @@ class Collection {
         logProbabilities: false,
         details: rounds,
         states: rounds && this.options.states,
+        reuse: false, // what is written must not depend on what was before
       });
     });
     while ((await this.#native(() => this.session.prefill(prefillChunk))) > 0);

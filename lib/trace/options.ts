@@ -1,11 +1,12 @@
-import { checkSignal, flag, invalid, maxInt32, object, oneOf, whole } from "../checks";
+import { flag, invalid, maxInt32, object, oneOf, whole } from "../checks";
+import { checkDownloadOptions } from "../download/options";
 import { SpecdecError } from "../errors";
 import type { NativeSampling } from "../native/binding";
 import {
   type EngineOptions,
   type ModelOptions,
   type ResolvedModel,
-  resolveModel,
+  resolveModelOptions,
   resolveSampling,
   resolveVerifier,
   samplingKeys,
@@ -42,11 +43,14 @@ export interface TraceOptions extends SamplingOptions {
   template?: string;
   /** Whether to store the draft's hidden states, most of a trace's bytes. Default true. */
   states?: boolean;
-  /** Mode "rounds" alone; the others have the law of "rejection". */
+  /** Mode "rounds" alone, with the default of generations; the others have the law of "rejection". */
   verifier?: VerifierName;
   /** Default 0, so that a trace is gone on with by the same options. */
   seed?: number;
   onLoadProgress?: EngineOptions["onLoadProgress"];
+  /** Folder of models that were given as URIs; as of createEngine. */
+  modelsDirectory?: string;
+  onDownloadProgress?: NonNullable<EngineOptions["onDownloadProgress"]>;
   /** Called before the first prompt. */
   onStart?: (plan: TracePlan) => void;
   /** Called after every prompt. */
@@ -103,9 +107,9 @@ export interface ResolvedTrace {
 /** Numbers must not depend on how busy the machine is, so threads are fixed. */
 const traceThreads = 1;
 
-export function resolveTrace(given: TraceOptions): ResolvedTrace {
-  const options = object("trace's options", given, traceKeys);
-  checkSignal(options.signal);
+export function resolveTrace(traceOptions: TraceOptions): ResolvedTrace {
+  const options = object("trace's options", traceOptions, traceKeys);
+  checkDownloadOptions(options);
   const { target, draft, prompts, out, template } = options;
   if ((draft as unknown) === undefined) {
     throw new SpecdecError("ERR_INVALID_ARGUMENT", "trace needs a draft: it logs what one drafts.");
@@ -117,15 +121,17 @@ export function resolveTrace(given: TraceOptions): ResolvedTrace {
     throw invalid("template", 'a text with "{prompt}" in it', template);
   }
   const model = (name: "target" | "draft", value: string | ModelOptions): ResolvedModel => {
-    const resolved = resolveModel(name, value);
+    const resolved = resolveModelOptions(name, value);
     const threads = resolved.adaptThreads ? traceThreads : resolved.threads;
     return { ...resolved, threads, adaptThreads: false };
   };
   const mode = oneOf("mode", options.mode, "walk", traceModes);
   const sampling = resolveSampling({ ...options, seed: options.seed ?? 0 });
-  const verifier = resolveVerifier(options.verifier, sampling.temperature);
   // At temperature 0 all verifiers are greedy matching.
-  if (mode !== "rounds" && sampling.temperature > 0 && verifier !== "rejection") {
+  const hasLaw = mode !== "rounds" && sampling.temperature > 0;
+  const given = options.verifier ?? (hasLaw ? "rejection" : undefined);
+  const verifier = resolveVerifier(given, sampling.temperature, false);
+  if (hasLaw && verifier !== "rejection") {
     throw invalid("verifier", `"rejection" in mode ${mode}, whose drafts have its law`, verifier);
   }
   return {
@@ -162,6 +168,8 @@ const traceKeys = [
   "verifier",
   ...samplingKeys,
   "onLoadProgress",
+  "modelsDirectory",
+  "onDownloadProgress",
   "onStart",
   "onProgress",
   "signal",

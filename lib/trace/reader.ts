@@ -2,7 +2,7 @@ import { throwIfAborted } from "../abort";
 import { SpecdecError } from "../errors";
 import { broken, readHeader, readIndex, readShard } from "./folder";
 import type { TraceHeader, TraceRecord } from "./format";
-import { decodeRecord, expandWalk } from "./record";
+import { decodeRecord, expandWalk, type StoredRecord } from "./record";
 
 export interface ReadTraceOptions {
   /** Whether to read the hidden states, most of a trace's bytes. Default true. */
@@ -24,8 +24,19 @@ export async function* readTrace(
   folder: string,
   options: ReadTraceOptions = {},
 ): AsyncGenerator<TraceRecord, void, undefined> {
-  const header = await readTraceHeader(folder);
-  const { mode, maxDraft, stateWidth } = header;
+  const { mode, maxDraft } = await readTraceHeader(folder);
+  for await (const record of readStoredTrace(folder, options)) {
+    const { mixed, ...whole } = mode === "walk" ? expandWalk(record, maxDraft) : record;
+    yield mode === "paper" ? { ...whole, mixed } : whole;
+  }
+}
+
+/** The same records as they are stored: of walks, each position's rows once. */
+export async function* readStoredTrace(
+  folder: string,
+  options: ReadTraceOptions = {},
+): AsyncGenerator<StoredRecord, void, undefined> {
+  const { stateWidth } = await readTraceHeader(folder);
   const withStates = options.states ?? true;
   for (const entry of await readIndex(folder)) {
     throwIfAborted(options.signal);
@@ -40,8 +51,7 @@ export async function* readTrace(
       }
       rows += record.token.length;
       at = end;
-      const { mixed, ...whole } = mode === "walk" ? expandWalk(record, maxDraft) : record;
-      yield mode === "paper" ? { ...whole, mixed } : whole;
+      yield record;
     }
     if (rows !== entry.rows) throw fail(`it has ${rows} rows, the index says ${entry.rows}`);
   }

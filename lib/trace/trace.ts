@@ -1,10 +1,8 @@
 import { statfs } from "node:fs/promises";
 import path from "node:path";
 import { throwIfAborted } from "../abort";
-import { contextSize, openSession } from "../engine";
+import { downloaded } from "../download/resolve-model";
 import { SpecdecError } from "../errors";
-import { Model } from "../model";
-import type { NativeSession } from "../native/binding";
 import { loadAddon } from "../native/load";
 import { type ResolvedTrace, resolveTrace, type TraceOptions } from "./options";
 import { collect } from "./collect";
@@ -16,6 +14,7 @@ import {
 } from "./fingerprint";
 import { TraceWriter } from "./folder";
 import { traceArrays, traceFormat, type TraceHeader } from "./format";
+import { loadPair, type TracedPair } from "./pair";
 import { readPrompts } from "./prompts";
 import { encodeRecord, replyTokenBytes, rowBytes } from "./record";
 
@@ -52,7 +51,7 @@ interface Prompt {
  * ERR_WRITE, ERR_TRACE_BROKEN, ERR_ABORTED, ERR_CONTEXT_FULL (no prompt fits), or as createEngine.
  */
 export async function trace(given: TraceOptions): Promise<TraceResult> {
-  const options = resolveTrace(given);
+  const options = await downloaded(resolveTrace(given), given);
   const prompts = await selectPrompts(options);
   const pair = await loadPair(options, given);
   try {
@@ -78,49 +77,6 @@ async function selectPrompts(options: ResolvedTrace): Promise<string[]> {
     );
   }
   return all.slice(offset, offset + limit);
-}
-
-interface TracedPair {
-  session: NativeSession;
-  target: Model;
-  draft: Model;
-  /** Tokens that both contexts hold. */
-  contextSize: number;
-  dispose(): void;
-}
-
-async function loadPair(
-  options: ResolvedTrace,
-  { onLoadProgress, signal }: TraceOptions,
-): Promise<TracedPair> {
-  const models: Model[] = [];
-  const dispose = (): void => {
-    for (const model of models) model.dispose();
-  };
-  const load = async (name: "target" | "draft"): Promise<Model> => {
-    const report = (fraction: number): void => onLoadProgress?.({ model: name, fraction });
-    const model = await Model.load(options[name], onLoadProgress && report, signal);
-    models.push(model);
-    return model;
-  };
-  try {
-    const target = await load("target");
-    const draft = await load("draft");
-    const session = await openSession(options, target, draft, true);
-    return {
-      session,
-      target,
-      draft,
-      contextSize: Math.min(contextSize(options.target, target), contextSize(options.draft, draft)),
-      dispose: () => {
-        session.dispose();
-        dispose();
-      },
-    };
-  } catch (error) {
-    dispose();
-    throw error;
-  }
 }
 
 async function makeHeader(

@@ -5,12 +5,14 @@
 
 #include <llama.h>
 
+#include <map>
 #include <mutex>
-#include <set>
 
 namespace specdecpp {
 
 namespace {
+
+std::mutex loading;
 
 std::string typeName(enum ggml_backend_dev_type type) {
     switch (type) {
@@ -27,10 +29,8 @@ std::string typeName(enum ggml_backend_dev_type type) {
 
 } // namespace
 
-void loadBackends(const std::string& directory, const std::vector<std::string>& modules) {
-    static std::mutex mutex;
-    static std::set<std::string> loaded;
-    const std::lock_guard<std::mutex> lock(mutex);
+void loadBackends(const std::string& directory) {
+    const std::lock_guard<std::mutex> lock(loading);
     installLog();
     const auto haveCpu = [] { return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) != nullptr; };
     if (!haveCpu()) {
@@ -40,11 +40,24 @@ void loadBackends(const std::string& directory, const std::vector<std::string>& 
         throw EngineError("ERR_ADDON_LOAD", "llama.cpp's CPU backend could not be loaded from " + directory +
                                                 ": build the addon again with `npx specdecpp build`.");
     }
-    for (const std::string& module : modules) {
-        if (loaded.insert(module).second) {
-            ggml_backend_load(module.c_str());
+}
+
+std::string loadModule(const std::string& file) {
+    static std::map<std::string, std::string> reasons;
+    const std::lock_guard<std::mutex> lock(loading);
+    installLog();
+    const auto [known, isNew] = reasons.try_emplace(file);
+    if (isNew) {
+        const LogCapture log;
+        ggml_backend_reg_t backend = ggml_backend_load(file.c_str());
+        if (backend == nullptr || ggml_backend_reg_dev_count(backend) == 0) {
+            known->second = log.reason();
+            if (known->second.empty()) {
+                known->second = backend == nullptr ? "it does not run here" : "it finds no device";
+            }
         }
     }
+    return known->second;
 }
 
 std::vector<DeviceInfo> listDevices() {

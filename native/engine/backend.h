@@ -16,11 +16,14 @@ struct DeviceInfo {
     uint64_t memoryTotalBytes;
 };
 
-// Loads the backends of `directory` (loadable modules libggml-<backend>*, of which the best for this
-// processor is chosen), then those of the files `modules`, of which one that finds no driver is left
-// out. Process-wide and idempotent: nothing that is registered already, by another engine or by
-// another user of the same llama.cpp, is loaded a second time. Throws ERR_ADDON_LOAD without a CPU.
-void loadBackends(const std::string& directory, const std::vector<std::string>& modules);
+// Loads the backends of `directory`: loadable modules libggml-<backend>*, of which the best for this
+// processor is chosen. Process-wide and idempotent: nothing that is registered already, by another
+// engine or by another user of the same llama.cpp, is loaded a second time. Throws ERR_ADDON_LOAD
+// without a CPU.
+void loadBackends(const std::string& directory);
+
+// Loads a further module, once a process. Returns why it brings no device here, "" if it brings one.
+std::string loadModule(const std::string& file);
 
 std::vector<DeviceInfo> listDevices();
 

@@ -135,6 +135,7 @@ void Context::decodeChunk(std::span<const Token> tokens, int outputs) {
     }
     rows_ = rows;
     outputs_ = outputs;
+    evaluated_ += static_cast<uint64_t>(rows);
 }
 
 // With as many threads as are known to be fastest; again with fewer when that takes too long.

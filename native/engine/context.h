@@ -62,6 +62,8 @@ public:
     double takeDecodeMicros() { return std::exchange(decodeMicros_, 0); }
 
     int past() const { return past_; }
+    // Tokens that decodes have evaluated since the context was made, also those that were taken back.
+    uint64_t evaluated() const { return evaluated_; }
     int size() const { return size_; }
     const Model& model() const { return *model_; }
 
@@ -90,6 +92,7 @@ private:
     int maxOutputs_;
     bool givesStates_ = false;
     int past_ = 0;
+    uint64_t evaluated_ = 0;
     int rows_ = 0; // rows of the last decode, and how many of them have logits
     int outputs_ = 0;
     double decodeMicros_ = 0;

@@ -16,13 +16,15 @@ bool isGpu(ggml_backend_dev_t device) {
     return type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
 }
 
-bool haveGpu() {
-    for (size_t i = 0; i < ggml_backend_dev_count(); ++i) {
-        if (isGpu(ggml_backend_dev_get(i))) {
-            return true;
+// The first of these, of all if there are none; nullptr without one.
+ggml_backend_dev_t findGpu(std::vector<ggml_backend_dev_t> devices) {
+    if (devices.empty()) {
+        for (size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+            devices.push_back(ggml_backend_dev_get(i));
         }
     }
-    return false;
+    const auto found = std::find_if(devices.begin(), devices.end(), isGpu);
+    return found == devices.end() ? nullptr : *found;
 }
 
 llama_load_mode loadMode(const ModelOptions& options) {
@@ -40,8 +42,9 @@ Model::Model(const ModelOptions& options, LoadMonitor& monitor) : path_(options.
     for (const std::string& name : options.devices) {
         devices.push_back(findDevice(name));
     }
-    const bool wantsGpu = options.gpuLayers != 0;
-    usesGpu_ = wantsGpu && (devices.empty() ? haveGpu() : std::any_of(devices.begin(), devices.end(), isGpu));
+    ggml_backend_dev_t gpu = options.gpuLayers == 0 ? nullptr : findGpu(devices);
+    usesGpu_ = gpu != nullptr;
+    device_ = usesGpu_ ? gpu : ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
     if (options.gpuLayers > 0 && !usesGpu_) {
         throw EngineError("ERR_NO_GPU", "gpuLayers is " + std::to_string(options.gpuLayers) +
                                             ", but llama.cpp finds no GPU it can use here. Leave gpuLayers out to "

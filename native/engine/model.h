@@ -2,6 +2,8 @@
 
 #include "vocabulary.h"
 
+#include <ggml-backend.h>
+
 #include <atomic>
 #include <memory>
 #include <string>
@@ -41,6 +43,8 @@ public:
     std::string architecture() const { return metadata("general.architecture"); }
     std::string description() const; // such as "llama 7B Q8_0"
     bool usesGpu() const { return usesGpu_; }
+    // A GPU that it uses, or else the processor.
+    ggml_backend_dev_t device() const { return device_; }
 
     // Numbers that one token keeps in the K and in the V cache, over all layers.
     uint64_t cacheWidthK() const { return cacheWidth(headWidthK_); }
@@ -63,6 +67,7 @@ private:
     std::unique_ptr<llama_model, LlamaModelDeleter> model_;
     Vocabulary vocabulary_;
     bool usesGpu_ = false;
+    ggml_backend_dev_t device_ = nullptr;
 };
 
 } // namespace specdecpp

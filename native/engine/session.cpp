@@ -7,6 +7,23 @@
 
 namespace specdecpp {
 
+namespace {
+
+int commonPrefix(std::span<const Token> a, std::span<const Token> b) {
+    return static_cast<int>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
+// Keeps up to `length` tokens; none where a recurrent state cannot take back those behind them.
+void keep(Context& context, int length) {
+    try {
+        context.truncate(length);
+    } catch (const EngineError&) {
+        // Its past() is 0 now, and all of the prompt is evaluated.
+    }
+}
+
+} // namespace
+
 Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Model> draft, const SessionOptions& options)
     : target_(
           std::move(target),
@@ -18,6 +35,10 @@ Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Mode
           &abort_),
       options_(options) {
     if (draft == nullptr) {
+        if (options.head) {
+            throw EngineError("ERR_INVALID_ARGUMENT", "A head reads the states of a draft, and there is none. Give the "
+                                                      "draft that it was trained for.");
+        }
         return;
     }
     const std::string difference = target_.model().vocabulary().difference(draft->vocabulary());
@@ -27,7 +48,8 @@ Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Mode
                                                          ". Give a draft of the same model family.");
     }
     ContextOptions draftOptions = options.draft;
-    draftOptions.maxOutputs = options.walks ? options.maxDraft + 1 : 1;
+    // A decode that gives states makes every row an output.
+    draftOptions.maxOutputs = options.walks || options.head ? options.maxDraft + 1 : 1;
     draft_.emplace(std::move(draft), draftOptions, &abort_);
     for (Context* context : {&target_, &*draft_}) {
         if (!context->canRollBack()) {
@@ -37,17 +59,34 @@ Session::Session(std::shared_ptr<const Model> target, std::shared_ptr<const Mode
                                   "draft, or give a model with attention alone.");
         }
     }
+    if (options.head) {
+        useHead(options);
+    }
 }
 
-void Session::begin(std::vector<Token> prompt, SamplingSettings settings, uint64_t seed) {
+void Session::useHead(const SessionOptions& options) {
+    if (options.head->shape().width != draft_->stateWidth()) {
+        throw EngineError("ERR_HEAD_MISMATCH", "The head " + options.head->file().path + " reads states of " +
+                                                   std::to_string(options.head->shape().width) +
+                                                   " numbers, but the draft " + draft_->model().path() +
+                                                   " has states of " + std::to_string(draft_->stateWidth()) +
+                                                   ". Give the draft that it was trained for, or train one for this.");
+    }
+    scorer_.emplace(options.head, draft_->model().device(), options.draft.threads);
+}
+
+void Session::begin(std::vector<Token> prompt, SamplingSettings settings, uint64_t seed, bool reuse) {
     if (static_cast<int>(prompt.size()) > target_.size()) {
         throw EngineError("ERR_CONTEXT_FULL", "The prompt has " + std::to_string(prompt.size()) +
                                                   " tokens, the target's context " + std::to_string(target_.size()) +
                                                   ". Shorten it, or ask for a larger contextSize.");
     }
-    target_.truncate(0);
+    // The caches hold a beginning of the text before, and behind it perhaps what is drafted, which the
+    // prompt may repeat. Its last token is the first round's first row, so that one is evaluated again.
+    const int kept = reuse ? std::min(commonPrefix(tokens_, prompt), static_cast<int>(prompt.size()) - 1) : 0;
+    keep(target_, kept);
     if (draft_) {
-        draft_->truncate(0);
+        keep(*draft_, kept);
         draft_->giveStates(false);
     }
     restart();
@@ -68,12 +107,15 @@ void Session::begin(std::vector<Token> prompt, SamplingSettings settings, uint64
 
 int Session::prefill(int count) {
     const int end = promptLength_ - 1; // the last token is the first round's first row
-    const int to = std::min(end, target_.past() + count);
+    // A prompt longer than the draft's context is decoded plainly.
+    const bool both = draftIsUsable() && end <= draft_->size();
+    const int from = both ? std::min(target_.past(), draft_->past()) : target_.past();
+    const int to = std::min(end, from + count);
     const auto rest = [this, to](const Context& context) {
         return std::span<const Token>(tokens_).subspan(context.past(), std::max(0, to - context.past()));
     };
     target_.decode(rest(target_), 0);
-    if (draftIsUsable() && to <= draft_->size()) { // a prompt longer than the draft's context is decoded plainly
+    if (both) {
         draft_->decode(rest(*draft_), 0);
     }
     for (Context* context : {&target_, draft_ ? &*draft_ : nullptr}) {
@@ -99,7 +141,9 @@ void Session::restart() {
     q_.clear();
     details_.clear();
     states_.clear();
-    survival_ = 1;
+    product_ = 1;
+    survival_ = {};
+    draftSteps_ = 0;
     draftMicros_ = 0;
     stopReason_ = StopReason::none;
 }

@@ -1,12 +1,18 @@
 #pragma once
 
+#include "acceptance-head.h"
 #include "context.h"
+#include "head-features.h"
+#include "head-scorer.h"
 #include "random.h"
 #include "sampling.h"
 #include "stop-rule.h"
+#include "survival.h"
 #include "verifier.h"
 
+#include <array>
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -21,6 +27,7 @@ struct SessionOptions {
     ContextOptions draft; // of no effect without a draft model
     int maxDraft = 1;     // the longest draft a round may have
     bool walks = false;   // whether walks will be asked for: the draft then keeps room for more outputs
+    std::shared_ptr<const AcceptanceHead> head; // of the draft; none: nullptr
 };
 
 struct RoundOptions {
@@ -36,16 +43,24 @@ struct RoundOptions {
 // distributions served; at temperature 0, where these are certain, those of temperature 1.
 struct DraftedToken {
     Token token;
-    double q;          // under the draft
-    Shape shape;       // of the draft's distribution
-    double p;          // under the target
-    double acceptance; // the probability that it is accepted, given that those before it were
+    double q;    // under the draft
+    Shape shape; // of the draft's distribution
+    double p;    // under the target
+    // The probability that it is accepted, given that those before it were. Block verification has none
+    // for a single token: there it is min(1, p/q), and the product no more than the chance that all stay.
+    double acceptance;
+    // What a head said of it, as a logit: when the draft had read it, before it was drawn, once it was. Not a number
+    // where there is no head or it was not asked.
+    double older = std::numeric_limits<double>::quiet_NaN();
+    double before = std::numeric_limits<double>::quiet_NaN();
+    double newest = std::numeric_limits<double>::quiet_NaN();
 };
 
 struct Round {
     std::vector<Token> tokens; // what the round adds: the accepted tokens, then the target's own
     int drafted = 0;
     int accepted = 0;
+    int draftSteps = 0; // passes of the draft; one more than drafted where a gate stopped before a draw
     bool ended = false; // the last token ends the generation
     StopReason stopReason = StopReason::none;
     std::vector<DraftedToken> draft;      // all that was drafted, if asked for
@@ -88,9 +103,10 @@ class Session {
 public:
     Session(std::shared_ptr<const Model> target, std::shared_ptr<const Model> draft, const SessionOptions& options);
 
-    // Starts a text: forgets what was before. prompt: at least one token.
-    // Throws ERR_CONTEXT_FULL if it leaves no room for a token after it.
-    void begin(std::vector<Token> prompt, SamplingSettings settings, uint64_t seed);
+    // Starts a text. prompt: at least one token. With `reuse` both caches keep what the prompt begins with
+    // of the text before, as far as their models can take back the rest; without it they keep nothing.
+    // Throws ERR_CONTEXT_FULL if it leaves no room for a token after it, and the text before then stays.
+    void begin(std::vector<Token> prompt, SamplingSettings settings, uint64_t seed, bool reuse = false);
 
     // Evaluates up to `count` tokens of the prompt in both models; returns how many are left.
     int prefill(int count);
@@ -128,6 +144,9 @@ public:
     const std::vector<DraftedToken>& draftedTokens() const { return details_; }
     int targetPast() const { return target_.past(); }
     int draftPast() const { return draft_ ? draft_->past() : 0; }
+    // Tokens evaluated since the session was opened.
+    uint64_t targetEvaluated() const { return target_.evaluated(); }
+    uint64_t draftEvaluated() const { return draft_ ? draft_->evaluated() : 0; }
     int targetSize() const { return target_.size(); }
     int draftSize() const { return draft_ ? draft_->size() : 0; }
 
@@ -137,7 +156,12 @@ private:
     void readAll(const RoundOptions& options);
     int draftRoom(const RoundOptions& options) const;
     bool draftIsUsable() const;
-    bool gateStops(const Gate& gate, const Shape& shape, double logProbability);
+    bool gateStops(const Gate& gate, const Shape& shape, double logProbability, double logit);
+    using HeadUse = std::array<bool, maxHeadOutputs>;
+    void checkHead(const StopRule& rule) const;
+    HeadUse headUse(const RoundOptions& options) const;
+    void askBeforeDraw(const HeadUse& use, DraftedToken& next);
+    HeadFeatures headFeatures(const DraftedToken& next) const;
     void keepState(int output, States& states) const;
     Distribution distribution(const Context& context, int output, std::span<const Token> history,
                               const SamplingSettings& settings) const;
@@ -159,6 +183,7 @@ private:
     int branchRoom(int position) const;
 
     int decided() const { return static_cast<int>(tokens_.size()) - drafted(); }
+    void useHead(const SessionOptions& options);
     void restart(); // forgets a pending draft
     void settle();  // drops what is drafted and restores the invariants
 
@@ -175,6 +200,7 @@ private:
     std::atomic<bool> abort_{false}; // first: the contexts hold its address
     Context target_;
     std::optional<Context> draft_;
+    std::optional<HeadScorer> scorer_;
     SessionOptions options_;
     SamplingSettings settings_;
     SamplingSettings draftSettings_;
@@ -185,8 +211,10 @@ private:
     std::vector<Distribution> q_;       // one for each drafted token
     std::vector<DraftedToken> details_; // the same, if a gate or the caller looks at them
     States states_;                     // the same, if the caller asks for them
-    double survival_ = 1;               // product of the gate's estimates of the drafted tokens
-    double draftMicros_ = 0;            // of the pending draft
+    double product_ = 1;                // of the gate's estimates of the drafted tokens
+    Survival survival_;                 // what the survival gate believes of them
+    int draftSteps_ = 0;                // of the pending draft, as the next
+    double draftMicros_ = 0;
     StopReason stopReason_ = StopReason::none;
     int promptLength_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "stop-rule.h"
 
+#include "log-odds.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -7,13 +9,7 @@ namespace specdecpp {
 
 namespace {
 
-// Features stay finite where q is certain.
-constexpr double smallest = 1e-9;
-
-double logit(double p) {
-    const double bounded = std::clamp(p, smallest, 1 - smallest);
-    return std::log(bounded / (1 - bounded));
-}
+constexpr double smallestSecond = 1e-6; // of a difference of two numbers, which traces have in single precision
 
 } // namespace
 
@@ -33,18 +29,27 @@ Shape shapeOf(const Distribution& q) {
     return {first, first - second, std::max(0.0, entropy)};
 }
 
-double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
+double Estimate::of(const Shape& shape, double logProbabilityOfToken, double headLogit) const {
     double sum = bias;
     // A weight of zero spares its feature, and infinity times zero.
     if (logitMode != 0) {
-        sum += logitMode * logit(shape.mode);
+        sum += logitMode * logOdds(shape.mode);
     }
     if (rootEntropy != 0) {
         sum += rootEntropy * std::sqrt(shape.entropy);
     }
     sum += margin * shape.margin;
+    if (logRatio != 0) {
+        sum += logRatio * std::log(shape.mode / std::max(shape.mode - shape.margin, smallestSecond));
+    }
     if (logProbability != 0) {
-        sum += logProbability * std::max(logProbabilityOfToken, std::log(smallest));
+        sum += logProbability * boundedLog(logProbabilityOfToken);
+    }
+    if (logOthers != 0) {
+        sum -= logOthers * std::log(std::max(-std::expm1(logProbabilityOfToken), smallestProbability));
+    }
+    if (head != 0) {
+        sum += head * headLogit;
     }
     switch (link) {
     case Link::logistic:
@@ -53,6 +58,25 @@ double Estimate::of(const Shape& shape, double logProbabilityOfToken) const {
         return std::exp(sum);
     default:
         return sum;
+    }
+}
+
+bool weighs(const StopRule& rule, HeadOutput output) {
+    const auto& [length, gate, survival] = rule;
+    const HeadOutput gated = gate && gate->when == Gate::When::afterDraw ? newest : before;
+    if (gate && gate->estimate.head != 0 && output == gated) {
+        return true;
+    }
+    if (!survival) {
+        return false;
+    }
+    switch (output) {
+    case older:
+        return survival->older.head != 0;
+    case before:
+        return survival->before.head != 0;
+    default:
+        return survival->newest.head != 0 || survival->next.head != 0;
     }
 }
 

@@ -45,6 +45,7 @@ Round Session::verify(const RoundOptions& options, int submitted) {
         result.drafted = drafted();
         tokens_.resize(static_cast<size_t>(decided() + std::min(submitted, drafted())));
         q_.erase(q_.begin() + std::min(submitted, drafted()), q_.end());
+        result.draftSteps = draftSteps_;
         result.draftMicros = draftMicros_;
         result.stopReason = stopReason_;
         result.states = std::move(states_);

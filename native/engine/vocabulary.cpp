@@ -59,6 +59,19 @@ std::string Vocabulary::piece(Token token) const {
     return bytes;
 }
 
+std::vector<std::string> Vocabulary::controlTexts() const {
+    std::vector<std::string> texts;
+    for (Token token = 0; token < size(); ++token) {
+        // llama-vocab.cpp: those that are text of their own unless parse_special is asked for.
+        const bool control =
+            (llama_vocab_get_attr(vocab_, token) & (LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_UNKNOWN)) != 0;
+        if (control && !text(token).empty()) {
+            texts.push_back(text(token));
+        }
+    }
+    return texts;
+}
+
 std::string Vocabulary::difference(const Vocabulary& other) const {
     const llama_vocab* a = vocab_;
     const llama_vocab* b = other.vocab_;

@@ -28,11 +28,19 @@ public:
     // The bytes of one token; they need not be valid UTF-8 on their own. Control tokens are empty.
     std::string piece(Token token) const;
 
+    // The texts that parseSpecial makes control tokens of, and those of the tokens that begin and end a
+    // sequence, "" where there is none: what chat templates write.
+    std::vector<std::string> controlTexts() const;
+    std::string beginText() const { return text(llama_vocab_bos(vocab_)); }
+    std::string endText() const { return text(llama_vocab_eos(vocab_)); }
+
     // What differs between two vocabularies so that tokens of one cannot be tokens of the other, as
     // a clause for an error message; "" if nothing does. Sizes may differ in padding at the end.
     std::string difference(const Vocabulary& other) const;
 
 private:
+    std::string text(Token token) const { return token < 0 ? "" : llama_vocab_get_text(vocab_, token); }
+
     const llama_vocab* vocab_;
 };
 

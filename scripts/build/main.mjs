@@ -47,7 +47,8 @@ function cmake(out, variables, extra, verbose) {
   );
   const defines = Object.entries(variables).map(([name, value]) => `--CD${name}=${value}`);
   const passed = extra.map((argument) => `--CD${argument.replace(/^-D/, "")}`);
-  const common = ["--directory", root, "--out", out, "--parallel", "2", ...defines, ...passed];
+  const parallel = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? "2"; // a compiler may take a GB and more
+  const common = ["--directory", root, "--out", out, "--parallel", parallel, ...defines, ...passed];
   // Both steps: `compile` would leave an existing configuration as it is, whatever is asked for now.
   for (const step of ["configure", "build"]) {
     const result = spawnSync(process.execPath, [cmakeJs, step, ...common], {

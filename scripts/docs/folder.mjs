@@ -11,7 +11,7 @@ const models = {
   target: ["target.gguf", "T.gguf", "model.gguf", "small.gguf", "draft-f16.gguf"],
   draft: ["draft.gguf", "D.gguf"],
 };
-const traces = ["walks", "traces/gsm8k"];
+const traces = ["walks", "traces/gsm8k", "other-prompts"];
 const prices = { draftStepMicros: 100, verifyMicros: [1000, 1100, 1200, 1300] };
 
 /** Makes the folders of blocks in `parent`, and what is slow to make once for all of them. */
@@ -59,6 +59,7 @@ export class Folders {
       for (const name of names)
         fs.symlinkSync(path.join(root, `models/demo/${model}.gguf`), at(name));
     }
+    fs.symlinkSync(path.join(root, "models/demo/head.gguf"), at("head.gguf"));
     const data = fs.readFileSync(path.join(root, "test/data/gsm8k.jsonl"), "utf8");
     const questions = data.split("\n").slice(0, 2).join("\n");
     for (const name of ["prompts.jsonl", "gsm8k.jsonl", "test/data/gsm8k.jsonl"]) {

@@ -9,11 +9,13 @@ import * as specdecpp from "specdecpp";
 
 const { createEngine } = specdecpp;
 const thread = (path) => ({ path, threads: 1 });
+const engine = await createEngine({
+  target: thread("models/demo/target.gguf"),
+  draft: thread("models/demo/draft.gguf"),
+});
 Object.assign(globalThis, specdecpp, {
-  engine: await createEngine({
-    target: thread("models/demo/target.gguf"),
-    draft: thread("models/demo/draft.gguf"),
-  }),
+  engine,
+  chat: engine.createChatSession(),
   prompt: "<|user|>How many legs have three cats?<|assistant|>",
   options: { maxTokens: 20 },
   untrusted: "a text <|assistant|> of somebody",

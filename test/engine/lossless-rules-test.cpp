@@ -1,26 +1,27 @@
 // Every verifier draws from the target under every kind of stop rule (support/z-test.h). A part of the
 // matrix at two more settings; all of it with SPECDECPP_FULL=1 in the environment.
 
+#include "support/demo-head.h"
+#include "support/full.h"
 #include "support/z-test.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 
 using namespace specdecpp;
 
 namespace {
 
-bool wantsAll() {
-    const char* const full = std::getenv("SPECDECPP_FULL");
-    return full != nullptr && std::string(full) == "1";
-}
-
 std::vector<NamedRule> rules() {
     std::vector<NamedRule> all = {fixedRule(4)};
     all.insert(all.end(), gatedRules().begin(), gatedRules().end());
+    NamedRule& headed = all.emplace_back();
+    headed.name = "head";
+    headed.rule.length = 12;
+    headed.rule.survival = headGate();
+    headed.head = demoHead(HeadKind::full);
     return all;
 }
 
@@ -30,7 +31,7 @@ void checkMatrix(const SamplingSettings& settings, uint64_t seed, size_t rulesBy
     int cells = 0;
     const std::vector<NamedRule> all = rules();
     for (size_t v = 0; v < allVerifiers().size(); ++v) {
-        for (size_t r = 0; r < (wantsAll() ? all.size() : rulesByDefault); ++r) {
+        for (size_t r = 0; r < (fullTests() ? all.size() : rulesByDefault); ++r) {
             const NamedRule& rule = all[(r + v) % all.size()];
             largest = std::max(largest, checkLossless(*allVerifiers()[v], rule, settings, seed + 10000 * v + 1000 * r));
             ++cells;
@@ -44,7 +45,7 @@ void checkMatrix(const SamplingSettings& settings, uint64_t seed, size_t rulesBy
 TEST_SUITE("lossless rules") {
 
     TEST_CASE("every verifier draws from the target under every kind of rule at temperature 1") {
-        checkMatrix(plainSampling(1), 200000, 5);
+        checkMatrix(plainSampling(1), 200000, 7);
     }
 
     TEST_CASE("verifiers draw from the target under rules at temperature 0.7") {

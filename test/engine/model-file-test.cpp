@@ -209,7 +209,7 @@ TEST_SUITE("model file") {
         const TemporaryFolder folder;
         quantize(demoTargetPath(), folder.file("q8.gguf"), "q8_0", 1);
         const double difference =
-            largestDifference(teacherForce(demoTarget(), demoPrompts()[0], 1),
+            largestDifference(teacherForce(loadModel(demoTargetPath()), demoPrompts()[0], 1),
                               teacherForce(loadModel(folder.file("q8.gguf")), demoPrompts()[0], 1));
         MESSAGE("logits change by at most ", difference);
         CHECK(difference < 2);

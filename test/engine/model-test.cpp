@@ -68,7 +68,7 @@ Text mambaText(const std::shared_ptr<const Model>& model) {
 TEST_SUITE("model") {
 
     TEST_CASE("a loaded model describes itself") {
-        const auto model = demoTarget();
+        const auto model = loadModel(demoTargetPath());
         CHECK(model->architecture() == "llama");
         CHECK(model->path() == demoTargetPath());
         CHECK(model->metadata("llama.block_count") == "6");
@@ -307,6 +307,23 @@ TEST_SUITE("model") {
         const int kept = static_cast<int>(demoPrompts()[0].size()) + 5;
         CHECK(errorCode([&] { session.rollBack(kept); }) == "ERR_NO_ROLLBACK");
         CHECK(continueText(session, demoPrompts()[0].size(), roundOptions(0), 10).tokens == tokens);
+    }
+
+    TEST_CASE("a recurrent model keeps the text before where the prompt goes on from it, and else evaluates it anew") {
+        const Mamba mamba;
+        Session session(mamba.model(), nullptr, sessionOptions(0));
+        std::vector<Token> prompt = generate(session, demoPrompts()[0], {}, 1, roundOptions(0), 10).tokens;
+        prompt.insert(prompt.end(), 5, prompt[3]);
+        for (const bool goesOn : {true, false}) {
+            CAPTURE(goesOn);
+            Session fresh(mamba.model(), nullptr, sessionOptions(0));
+            const std::vector<Token> expected = generate(fresh, prompt, {}, 1, roundOptions(0), 10).tokens;
+            session.begin(prompt, {}, 1, true);
+            CHECK(session.targetPast() == (goesOn ? static_cast<int>(prompt.size()) - 6 : 0));
+            prefillAll(session);
+            CHECK(continueText(session, prompt.size(), roundOptions(0), 10).tokens == expected);
+            prompt.pop_back();
+        }
     }
 
 } // TEST_SUITE

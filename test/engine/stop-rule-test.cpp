@@ -68,7 +68,7 @@ void start(Session& session, const SamplingSettings& settings, uint64_t seed = 1
     prefillAll(session);
 }
 
-// A gate as its documentation says, on distributions of a plain evaluation.
+// Where a rule stops, as its documentation says, on distributions of a plain evaluation.
 struct RecomputedStop {
     int drafted = 0;
     StopReason reason = StopReason::length;
@@ -110,11 +110,62 @@ RecomputedStop recompute(const Gate& gate,
     }
 }
 
-struct GateCase {
+// The same of a survival gate. Its estimates are those of stop-rule.cpp, which other tests check.
+RecomputedStop recompute(const SurvivalGate& gate, int length, const std::vector<Token>& drafted,
+                         const std::vector<Distribution>& q) {
+    RecomputedStop stop;
+    const auto estimate = [&](const Estimate& of, size_t i) {
+        return of.of(shapeOf(q[i]), i < drafted.size() ? std::log(q[i].probability(drafted[i])) : 0);
+    };
+    const auto falls = [&](double survival, const std::vector<double>& thresholds, size_t k) {
+        const double threshold = k < thresholds.size() ? thresholds[k] : 0;
+        stop.closest = std::min(stop.closest, std::abs(survival - threshold));
+        return survival < threshold;
+    };
+    for (size_t k = 0;; ++k) {
+        stop.drafted = static_cast<int>(k);
+        if (k > 0 && demoTarget()->vocabulary().endsGeneration(drafted[k - 1])) {
+            stop.reason = StopReason::end;
+            return stop;
+        }
+        if (stop.drafted == length) {
+            return stop;
+        }
+        double others = 1; // of the tokens but the newest
+        for (size_t i = 0; i + 1 < k; ++i) {
+            others *= estimate(gate.older, i);
+        }
+        stop.reason = StopReason::gate;
+        if (k > 0 && falls(others * estimate(gate.newest, k - 1) * estimate(gate.next, k - 1), gate.step, k)) {
+            return stop;
+        }
+        const double all = k > 0 ? others * estimate(gate.older, k - 1) : 1;
+        if (falls(all * estimate(gate.before, k), gate.draw, k)) {
+            return stop;
+        }
+        stop.reason = StopReason::length;
+        if (k == drafted.size()) {
+            stop.drafted += 1; // more than were drafted
+            return stop;
+        }
+    }
+}
+
+struct RuleCase {
     const char* name;
-    Gate gate;
-    std::function<double(const Features&, double)> estimate;
+    StopRule rule;
+    std::function<RecomputedStop(int length, const std::vector<Token>&, const std::vector<Distribution>&)> recomputed;
 };
+
+RuleCase gateCase(const char* name, const Gate& gate,
+                  std::function<double(const Features&, double logProbability)> estimate) {
+    return {name,
+            {.gate = gate},
+            [gate, estimate = std::move(estimate)](int length, const std::vector<Token>& drafted,
+                                                   const std::vector<Distribution>& q) {
+                return recompute(gate, estimate, length, drafted, q);
+            }};
+}
 
 double logit(double p) {
     const double bounded = std::min(std::max(p, 1e-9), 1 - 1e-9);
@@ -125,46 +176,64 @@ double logistic(double x) {
     return 1 / (1 + std::exp(-x));
 }
 
-std::vector<GateCase> gateCases() {
+std::vector<RuleCase> ruleCases() {
     const auto mode = [](const Features& f, double) { return f.mode; };
     const auto probability = [](const Features&, double logProbability) { return std::exp(logProbability); };
-    std::vector<GateCase> cases = {
-        {"confidence", confidenceGate(0.4), mode},
-        {"confidence, product", confidenceGate(0.2), mode},
-        {"cumulative", cumulativeGate(0.3), probability},
-        {"cumulative, newest", cumulativeGate(0.2), probability},
-        {"entropy", entropyGate(0.4), [](const Features& f, double) { return 1 - std::sqrt(0.2 * f.entropy); }},
-        {"logistic, product", logisticGate(0.7, 0.6, 0.4),
-         [](const Features& f, double) { return logistic(0.7 + 0.6 * logit(f.mode)); }},
-        {"confidence after the draw", confidenceGate(0.5), mode},
-    };
-    cases[1].gate.product = true;
-    cases[3].gate.product = false;
-    cases[6].gate.when = Gate::When::afterDraw;
+    Gate product = confidenceGate(0.2);
+    product.product = true;
+    Gate newest = cumulativeGate(0.2);
+    newest.product = false;
+    Gate afterDraw = confidenceGate(0.5);
+    afterDraw.when = Gate::When::afterDraw;
     Gate all;
     all.when = Gate::When::afterDraw;
     all.product = true;
     all.threshold = 0.35;
-    all.estimate = {0.3, 0.2, -0.3, 0.8, 0.25, Estimate::Link::logistic};
-    cases.push_back({"every feature", all, [](const Features& f, double logProbability) {
-                         return logistic(0.3 + 0.2 * logit(f.mode) - 0.3 * std::sqrt(f.entropy) + 0.8 * f.margin +
-                                         0.25 * std::max(logProbability, std::log(1e-9)));
-                     }});
-    return cases;
+    all.estimate = {.bias = 0.3,
+                    .logitMode = 0.2,
+                    .rootEntropy = -0.3,
+                    .margin = 0.8,
+                    .logRatio = 0.1,
+                    .logProbability = 0.25,
+                    .logOthers = 0.4,
+                    .link = Estimate::Link::logistic};
+    return {
+        gateCase("confidence", confidenceGate(0.4), mode),
+        gateCase("confidence, product", product, mode),
+        gateCase("cumulative", cumulativeGate(0.3), probability),
+        gateCase("cumulative, newest", newest, probability),
+        gateCase("entropy", entropyGate(0.4), [](const Features& f, double) { return 1 - std::sqrt(0.2 * f.entropy); }),
+        gateCase("logistic, product", logisticGate(0.7, 0.6, 0.4),
+                 [](const Features& f, double) { return logistic(0.7 + 0.6 * logit(f.mode)); }),
+        gateCase("confidence after the draw", afterDraw, mode),
+        gateCase("every feature", all,
+                 [](const Features& f, double logProbability) {
+                     return logistic(0.3 + 0.2 * logit(f.mode) - 0.3 * std::sqrt(f.entropy) + 0.8 * f.margin +
+                                     0.1 * std::log(f.mode / std::max(f.mode - f.margin, 1e-6)) +
+                                     0.25 * std::max(logProbability, std::log(1e-9)) -
+                                     0.4 * std::log(std::max(1 - std::exp(logProbability), 1e-9)));
+                 }),
+        {"survival",
+         {.survival = survivalGate()},
+         [](int length, const std::vector<Token>& drafted, const std::vector<Distribution>& q) {
+             return recompute(survivalGate(), length, drafted, q);
+         }},
+    };
 }
 
-// Generates with every gate; each round must stop where recompute says.
+// Generates with every rule; each round must stop where it is worked out to.
 void checkGates(const SamplingSettings& settings, const SamplingSettings& view) {
     constexpr double rounding = 0.003; // between one row and many; nearer to a threshold either is right
     constexpr int maxDraft = 8;
     Session session(demoTarget(), demoDraft(), sessionOptions(maxDraft));
-    for (const GateCase& each : gateCases()) {
+    for (const RuleCase& each : ruleCases()) {
         int rounds = 0;
         int nearRounds = 0;
         int reasons[5] = {};
         for (size_t prompt = 0; prompt < 3; ++prompt) {
             start(session, settings, 40 + prompt, prompt);
-            RoundOptions options = optionsOf({maxDraft, each.gate});
+            RoundOptions options = optionsOf(each.rule);
+            options.rule.length = maxDraft;
             options.details = true;
             bool ended = false;
             while (!ended && session.tokens().size() < demoPrompts()[prompt].size() + 40) {
@@ -183,7 +252,7 @@ void checkGates(const SamplingSettings& settings, const SamplingSettings& view) 
                 for (size_t i = 0; i < rows.size(); ++i) {
                     q.push_back(nextTokenDistribution(rows[i], std::span<const Token>(text).first(from + i), view));
                 }
-                const RecomputedStop expected = recompute(each.gate, each.estimate, maxDraft, drafted, q);
+                const RecomputedStop expected = each.recomputed(maxDraft, drafted, q);
                 if (expected.closest < rounding) {
                     ++nearRounds;
                 } else {
@@ -277,6 +346,12 @@ TEST_SUITE("stop rule") {
         CHECK(near(estimate.of(someShape, -1.5), 0.5 + 2 * std::log(1.5) - 0.9 + 1));
         estimate.logProbability = 0.1;
         CHECK(near(estimate.of(someShape, -1.5), 0.5 + 2 * std::log(1.5) - 0.9 + 1 - 0.15));
+        estimate.logRatio = 0.5;
+        CHECK(near(estimate.of(someShape, -1.5), 0.85 + 2 * std::log(1.5) - 0.4 + 0.5 * std::log(0.6 / 0.35)));
+        estimate.logRatio = 0;
+        estimate.logOthers = 3;
+        CHECK(near(estimate.of(someShape, std::log(0.4)),
+                   0.6 + 2 * std::log(1.5) + 0.1 * std::log(0.4) - 3 * std::log(0.6)));
     }
 
     TEST_CASE("an estimate goes through its link") {
@@ -301,6 +376,8 @@ TEST_SUITE("stop rule") {
         Estimate estimate;
         estimate.logitMode = 1;
         CHECK(near(estimate.of({1, 1, 0}, 0), std::log((1 - 1e-9) / 1e-9), 1e-6));
+        CHECK(near(Estimate{.logRatio = 1}.of({1, 1, 0}, 0), std::log(1e6)));
+        CHECK(near(Estimate{.logOthers = 1}.of({1, 1, 0}, 0), std::log(1e9)));
         estimate.logitMode = 0;
         estimate.logProbability = 1;
         CHECK(near(estimate.of({1, 1, 0}, -std::numeric_limits<double>::infinity()), std::log(1e-9)));
@@ -339,7 +416,7 @@ TEST_SUITE("stop rule") {
     TEST_CASE("a round ends at the rule's length") {
         Session session(demoTarget(), demoDraft(), sessionOptions(6));
         start(session, plainSampling(1));
-        const Round round = session.round(optionsOf({3, std::nullopt}));
+        const Round round = session.round(optionsOf({.length = 3}));
         CHECK(round.drafted == 3);
         CHECK(round.stopReason == StopReason::length);
     }
@@ -348,16 +425,46 @@ TEST_SUITE("stop rule") {
         Session session(demoTarget(), demoDraft(), sessionOptions(6));
         Gate gate = confidenceGate(2); // no probability reaches it
         start(session, plainSampling(1));
-        CHECK(session.draft(optionsOf({6, gate})) == StopReason::gate);
+        CHECK(session.draft(optionsOf({.length = 6, .gate = gate})) == StopReason::gate);
         CHECK(session.drafted() == 0);
         CHECK(session.draftPast() == lengthOf(session.tokens())); // a step was spent
-        const Round round = session.verify(optionsOf({6, gate}), 0);
+        const Round round = session.verify(optionsOf({.length = 6, .gate = gate}), 0);
         CHECK(round.tokens.size() == 1);
         CHECK(round.stopReason == StopReason::gate);
         gate.when = Gate::When::afterDraw;
-        const Round after = session.round(optionsOf({6, gate}));
+        const Round after = session.round(optionsOf({.length = 6, .gate = gate}));
         CHECK(after.drafted == 1);
         CHECK(after.stopReason == StopReason::gate);
+    }
+
+    TEST_CASE("a survival gate is asked before the first draw, after a step, and before the second step") {
+        Session session(demoTarget(), demoDraft(), sessionOptions(6));
+        SurvivalGate gate;
+        gate.newest.bias = gate.older.bias = gate.before.bias = gate.next.bias = 0.5;
+        gate.step = {2, 0.26};
+        gate.draw = {0.51};
+        const auto check = [&](int drafted, int steps, StopReason reason) {
+            start(session, plainSampling(1));
+            const Round round = session.round(optionsOf({.length = 4, .survival = gate}));
+            CHECK(round.drafted == drafted);
+            CHECK(round.draftSteps == steps);
+            CHECK(round.stopReason == reason);
+        };
+        check(0, 1, StopReason::gate); // 1/2 is too little for the draw
+        gate.draw = {0.5, 0.26};
+        check(1, 1, StopReason::gate); // 1/2 · 1/2 is too little for the step
+        gate.step = {2, 0.25};
+        check(1, 2, StopReason::gate); // and for the draw
+        gate.draw = {0.5, 0.25};
+        check(4, 4, StopReason::length); // beyond the thresholds there are none
+    }
+
+    TEST_CASE("rounds count the passes of the draft") {
+        Session session(demoTarget(), demoDraft(), sessionOptions(6));
+        start(session, plainSampling(1));
+        CHECK(session.round(optionsOf({.length = 0})).draftSteps == 0);
+        CHECK(session.round(optionsOf({.length = 3})).draftSteps == 3);
+        CHECK(session.round(optionsOf({.length = 3, .gate = confidenceGate(2)})).draftSteps == 1);
     }
 
     TEST_CASE("a gate that no estimate falls below never ends a round") {
@@ -367,7 +474,7 @@ TEST_SUITE("stop rule") {
             gate.when = when;
             gate.product = true;
             start(session, plainSampling(1));
-            const Round round = session.round(optionsOf({6, gate}));
+            const Round round = session.round(optionsOf({.length = 6, .gate = gate}));
             CHECK(round.drafted == 6);
             CHECK(round.stopReason == StopReason::length);
         }
@@ -383,7 +490,7 @@ TEST_SUITE("stop rule") {
         Session session(demoTarget(), demoDraft(), sessionOptions(6));
         for (const int length : {1, 6}) { // an end counts before the length
             start(session, settings);
-            const Round round = session.round(optionsOf({length, std::nullopt}));
+            const Round round = session.round(optionsOf({.length = length}));
             CHECK(round.drafted == 1);
             CHECK(round.stopReason == StopReason::end);
         }
@@ -393,24 +500,24 @@ TEST_SUITE("stop rule") {
         const int size = lengthOf(demoPrompts()[0]);
         Session session(demoTarget(), demoDraft(), sessionOptions(6));
         start(session, plainSampling(1));
-        RoundOptions options = optionsOf({6, std::nullopt});
+        RoundOptions options = optionsOf({.length = 6});
         options.room = 3;
         const Round round = session.round(options);
         CHECK(round.drafted == 2);
         CHECK(round.stopReason == StopReason::room);
         options.room = 1;
         CHECK(session.round(options).stopReason == StopReason::room);
-        CHECK(session.round(optionsOf({7, std::nullopt})).stopReason == StopReason::room);
+        CHECK(session.round(optionsOf({.length = 7})).stopReason == StopReason::room);
 
         Session fullTarget(demoTarget(), demoDraft(), sessionOptions(6, size + 2));
         start(fullTarget, plainSampling(1));
-        const Round target = fullTarget.round(optionsOf({6, std::nullopt}));
+        const Round target = fullTarget.round(optionsOf({.length = 6}));
         CHECK(target.drafted == 2);
         CHECK(target.stopReason == StopReason::room);
 
         Session fullDraft(demoTarget(), demoDraft(), sessionOptions(6, 512, size + 2));
         start(fullDraft, plainSampling(1));
-        const Round draft = fullDraft.round(optionsOf({6, std::nullopt}));
+        const Round draft = fullDraft.round(optionsOf({.length = 6}));
         CHECK(draft.drafted == 3);
         CHECK(draft.stopReason == StopReason::room);
     }
@@ -418,7 +525,7 @@ TEST_SUITE("stop rule") {
     TEST_CASE("where length and room are equal the length is the reason") {
         Session session(demoTarget(), demoDraft(), sessionOptions(6));
         start(session, plainSampling(1));
-        RoundOptions options = optionsOf({2, std::nullopt});
+        RoundOptions options = optionsOf({.length = 2});
         options.room = 3;
         CHECK(session.round(options).stopReason == StopReason::length);
     }
@@ -426,10 +533,10 @@ TEST_SUITE("stop rule") {
     TEST_CASE("plain decoding has no reason to stop, nor has a session without a draft") {
         Session session(demoTarget(), demoDraft(), sessionOptions(6));
         start(session, plainSampling(1));
-        CHECK(session.round(optionsOf({0, confidenceGate(0.4)})).stopReason == StopReason::none);
+        CHECK(session.round(optionsOf({.length = 0, .gate = confidenceGate(0.4)})).stopReason == StopReason::none);
         Session plain(demoTarget(), nullptr, sessionOptions(0));
         start(plain, plainSampling(1));
-        CHECK(plain.round(optionsOf({4, confidenceGate(0.4)})).stopReason == StopReason::none);
+        CHECK(plain.round(optionsOf({.length = 4, .gate = confidenceGate(0.4)})).stopReason == StopReason::none);
     }
 
     TEST_CASE("reasons have names") {
@@ -452,10 +559,10 @@ TEST_SUITE("stop rule") {
             gate.when = when;
             start(session, plainSampling(0));
             for (int i = 0; i < 4; ++i) {
-                CHECK(session.draft(optionsOf({6, gate})) == StopReason::gate);
-                CHECK(session.draft(optionsOf({6, gate})) == StopReason::gate); // asked again
+                CHECK(session.draft(optionsOf({.length = 6, .gate = gate})) == StopReason::gate);
+                CHECK(session.draft(optionsOf({.length = 6, .gate = gate})) == StopReason::gate); // asked again
                 CHECK(session.drafted() == drafted);
-                session.verify(optionsOf({6, gate}), drafted);
+                session.verify(optionsOf({.length = 6, .gate = gate}), drafted);
             }
         }
     }
@@ -467,10 +574,10 @@ TEST_SUITE("stop rule") {
         gate.threshold = 0.2;
         Session session(demoTarget(), demoDraft(), sessionOptions(6));
         start(session, plainSampling(0));
-        session.draft(optionsOf({6, gate}));
+        session.draft(optionsOf({.length = 6, .gate = gate}));
         CHECK(session.drafted() == 2);
         gate.threshold = 0.1; // 1/8 is above it, 1/16 is not
-        session.draft(optionsOf({6, gate}));
+        session.draft(optionsOf({.length = 6, .gate = gate}));
         CHECK(session.drafted() == 3);
     }
 

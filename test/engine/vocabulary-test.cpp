@@ -105,6 +105,23 @@ TEST_SUITE("vocabulary") {
         CHECK(vocabulary().difference(vocabulary()).empty());
     }
 
+    TEST_CASE("control texts are one control token each where they are parsed, and text where they are not") {
+        const Vocabulary& vocabulary = demoTarget()->vocabulary();
+        const std::vector<std::string> texts = vocabulary.controlTexts();
+        for (const char* text : {"<s>", "<|user|>", "<|assistant|>", "<|end|>"}) {
+            CHECK(std::count(texts.begin(), texts.end(), text) == 1);
+        }
+        for (const std::string& text : texts) {
+            CAPTURE(text);
+            const std::vector<Token> parsed = vocabulary.tokenize(text, false, true);
+            CHECK(parsed.size() == 1);
+            CHECK(vocabulary.piece(parsed[0]).empty());
+            const std::vector<Token> unparsed = vocabulary.tokenize(text, false, false);
+            CHECK(std::count(unparsed.begin(), unparsed.end(), parsed[0]) == 0);
+        }
+        CHECK(vocabulary.beginText() == "<s>");
+    }
+
     TEST_CASE("a changed token is named with both texts") {
         const TemporaryFolder folder;
         GgufFile file(demoDraftPath(), true);

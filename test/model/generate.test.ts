@@ -47,8 +47,9 @@ test("the figures keep the paper's identity", async () => {
 });
 
 test("each token says where it came from", async () => {
-  const chunks = await collect(engine.stream(prompt));
-  const { stats } = await engine.generate(prompt);
+  const options = { stopRule: "fixed:4" };
+  const chunks = await collect(engine.stream(prompt, options));
+  const { stats } = await engine.generate(prompt, options);
   const origins = chunks.flatMap(({ tokens }) => tokens.map(({ origin }) => origin));
   expect(origins.filter((origin) => origin === "draft")).toHaveLength(stats.accepted);
   expect(stats.accepted).toBeGreaterThan(stats.generated / 3);
@@ -73,8 +74,9 @@ test("the same seed repeats a text, another gives another", async () => {
 });
 
 test("a drawn seed is returned and repeats the text", async () => {
-  const { seed, text } = await engine.generate(prompt, { temperature: 1 });
-  expect((await engine.generate(prompt, { temperature: 1, seed })).text).toBe(text);
+  const options = { temperature: 1, verifier: "coupled" } as const;
+  const { seed, text } = await engine.generate(prompt, options);
+  expect((await engine.generate(prompt, { ...options, seed })).text).toBe(text);
 });
 
 test("maxTokens ends the text, without discarding more than was rejected", async () => {
@@ -251,4 +253,16 @@ test("any text that is well formed can be a prompt", async () => {
   for (const text of ["\0", "😀 ü 漢字", " ", "\n\n", "\u200b", "a\r\nb"]) {
     await expect(engine.generate(text, { maxTokens: 3 })).resolves.toBeDefined();
   }
+});
+
+test("a beginning shared with the text before is not evaluated again, unless that is asked for", async () => {
+  const first = await engine.generate(prompt, { reusePrefix: false });
+  expect(first.stats.reusedTokens).toBe(0);
+  const again = await engine.generate(prompt);
+  expect(again.stats.reusedTokens).toBe(again.stats.promptTokens - 1);
+  expect(again.text).toBe(first.text);
+  const longer = [...engine.tokenize(prompt), ...first.tokens, 5, 6];
+  expect((await engine.generate(longer)).stats.reusedTokens).toBe(longer.length - 3);
+  const anew = await engine.generate(longer, { reusePrefix: false });
+  expect(anew.stats.reusedTokens).toBe(0);
 });

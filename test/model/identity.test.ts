@@ -1,15 +1,16 @@
 import type { Engine, GenerateOptions, GenerationResult } from "../../lib";
 import { policyKinds } from "../../lib/policy/policies";
 import { gumbel } from "../support/coupling";
-import { demoEngine, gsm8k, humaneval, plainEngine } from "../support/demo";
+import { demoEngine, gsm8k, humaneval, plainEngine, shippedTarget, threads } from "../support/demo";
 
 // At temperature 0, and with the coupled verifier at any, the output is what plain decoding gives,
 // whatever is drafted, but for near ties: llama.cpp's kernels for one row and for many rows round
 // differently, so where two tokens are as good as equal either may come out. `npm run test:identity`
-// runs all 300 prompts; here is a part.
+// runs all 300 prompts; here is a part. The pair is the one that is shipped: F16 rounds differently
+// more often than the Q8_0 of other tests.
 
 const prompts = [...gsm8k, ...humaneval];
-const count = Number(process.env.SPECDECPP_IDENTITY_PROMPTS ?? 30);
+const count = Number(process.env.SPECDECPP_IDENTITY_PROMPTS ?? 12);
 const maxTokens = 150;
 
 jest.setTimeout(3_600_000); // all prompts under all rules take a while
@@ -21,8 +22,8 @@ let draft: Engine;
 let plain: Engine;
 
 beforeAll(async () => {
-  draft = await demoEngine();
-  plain = await plainEngine();
+  draft = await demoEngine({ target: { path: shippedTarget, threads } });
+  plain = await plainEngine(shippedTarget);
 });
 
 afterAll(async () => {
@@ -54,6 +55,19 @@ function gap(
   return Math.abs(score(a) - score(b));
 }
 
+/** Plain decoding's results, which several tests compare with. */
+const plainResults = new Map<string, Promise<GenerationResult>>();
+
+function plainResult(prompt: string, options: GenerateOptions): Promise<GenerationResult> {
+  const { temperature, seed } = options;
+  const key = JSON.stringify([prompt, temperature, seed]);
+  const known = plainResults.get(key);
+  if (known !== undefined) return known;
+  const result = plain.generate(prompt, { ...options, stopRule: "none" });
+  plainResults.set(key, result);
+  return result;
+}
+
 async function checkIdentity(
   name: string,
   n: number,
@@ -61,12 +75,15 @@ async function checkIdentity(
   rules: string[],
 ): Promise<void> {
   const gaps: number[] = [];
+  const parted = new Set<string>();
   for (const [seed, prompt] of choose(n).entries()) {
     const common = { ...options, seed, maxTokens, logprobs: true };
-    const expected = await plain.generate(prompt, { ...common, stopRule: "none" });
+    const expected = await plainResult(prompt, common);
     for (const stopRule of rules) {
       const found = gap(expected, await draft.generate(prompt, { ...common, stopRule }), common);
-      if (found !== undefined) gaps.push(found);
+      if (found === undefined) continue;
+      gaps.push(found);
+      parted.add(prompt);
     }
   }
   const texts = choose(n).length * rules.length;
@@ -74,7 +91,7 @@ async function checkIdentity(
     `${name}: ${texts} texts, ${gaps.length} part at a near tie, largest gap ${Math.max(0, ...gaps).toFixed(4)} nats (bound ${nearTie})`,
   );
   for (const found of gaps) expect(found).toBeLessThan(nearTie);
-  expect(gaps.length).toBeLessThanOrEqual(Math.max(1, texts * 0.1));
+  expect(parted.size).toBeLessThanOrEqual(Math.max(1, n * 0.1)); // a near tie is one under all rules
 }
 
 test.each([
@@ -93,8 +110,9 @@ test.each([
 test.each([0.3, 0.7, 1, 1.5])(
   "temperature %d, coupled: under every rule the tokens are those of plain decoding with the same seed",
   async (temperature) => {
-    const rules = policyKinds.map(({ name }) => (name === "fixed" ? "fixed:6" : name));
-    const n = count < 200 ? Math.ceil(count / 5) : 200;
+    const withoutHead = policyKinds.filter(({ needsHead }) => !needsHead);
+    const rules = withoutHead.map(({ name }) => (name === "fixed" ? "fixed:6" : name));
+    const n = count < 200 ? Math.ceil(count / 3) : 200;
     await checkIdentity(
       `T = ${temperature}, coupled`,
       n,

@@ -153,6 +153,8 @@ test.each<[string, () => unknown]>([
     },
   ],
   ["a round without a length", () => session.round(undefined as never, 100)],
+  ["a survival gate that is no row", () => session.round(4, 100, undefined, [1] as never)],
+  ["a survival gate of another size", () => session.round(4, 100, undefined, new Float64Array(33))],
   ["a path that is missing", () => addon.deepen(undefined as never, "b", 1)],
 ])("%s is refused", async (_, work) => {
   expect(await codeOf(work)).toBe("ERR_INVALID_ARGUMENT");

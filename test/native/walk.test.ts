@@ -1,4 +1,9 @@
-import type { NativeModel, NativeSession, NativeWalkOptions } from "../../lib/native/binding";
+import {
+  draftColumns,
+  type NativeModel,
+  type NativeSession,
+  type NativeWalkOptions,
+} from "../../lib/native/binding";
 import { loadAddon } from "../../lib/native/load";
 import { readRound } from "../../lib/native/round";
 import { demoDraft, demoTarget, prompt } from "../support/demo";
@@ -52,7 +57,7 @@ test("gives a row for each drafted token, and a state more for each position", a
   const { lengths, draft: rows, states, replaced } = await session.walk(walk);
   const total = lengths.reduce((sum, length) => sum + length, 0);
   expect(lengths).toHaveLength(4);
-  expect(rows).toHaveLength(7 * total);
+  expect(rows).toHaveLength(draftColumns * total);
   expect(states).toHaveLength((total + 4) * width);
   expect(Array.from(replaced)).toEqual([0, 0, 0, 0]);
 });

@@ -94,7 +94,7 @@ test("a legend says what the marks mean", () => {
 });
 
 test("newlines and other controls in a text are shown, not obeyed", () => {
-  const { stdout } = cli([...args, "--explain"]);
+  const { stdout } = cli([...args, "--stop", "fixed:4", "--explain"]);
   expect(stdout).toMatch(/[+~*]␊/);
   expect(lines(stdout).length).toBe(stdout.trimEnd().split("\n").length - 7);
 });

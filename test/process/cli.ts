@@ -89,6 +89,11 @@ export class RunningCli {
     }
   }
 
+  /** Writes to its stdin. */
+  type(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
@@ -103,4 +108,50 @@ export class RunningCli {
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 export function json<T>(result: { stdout: string }): T {
   return JSON.parse(result.stdout) as T;
+}
+
+/** `specdecpp` on a pseudo-terminal of 100 columns, with somebody who types. */
+export class TypedCli {
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
+  /** All that came to the screen, colours and cursor movements included. */
+  screen = "";
+  #read = 0;
+
+  constructor(args: string[]) {
+    const words = [process.execPath, cliFile, ...args].map((word) => `'${word}'`).join(" ");
+    this.#child = spawn("script", ["-qefc", `stty cols 100; exec ${words}`, "/dev/null"], {
+      cwd: root,
+      env: plainEnv,
+      timeout: deadlineMillis,
+      killSignal: "SIGKILL",
+    });
+    this.#closed = once(this.#child, "close");
+    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.screen += text));
+  }
+
+  type(keys: string): void {
+    this.#child.stdin?.write(keys);
+  }
+
+  /** Waits until something new on the screen matches; returns what is new up to there. */
+  async until(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const fresh = this.screen.slice(this.#read);
+      const found = pattern.exec(fresh);
+      if (found) {
+        const end = found.index + found[0].length;
+        this.#read += end;
+        return fresh.slice(0, end);
+      }
+      if (this.#child.exitCode !== null) throw new Error(`no ${String(pattern)}: ${this.screen}`);
+      await Promise.race([once(this.#child.stdout ?? this.#child, "data"), this.#closed]);
+    }
+  }
+
+  /** Waits for the end; the exit code. */
+  async end(): Promise<number | null> {
+    await this.#closed;
+    return this.#child.exitCode;
+  }
 }

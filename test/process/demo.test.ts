@@ -4,7 +4,8 @@ import { copyPackage, root, run, withTemporaryFolder } from "./child";
 import { cli, json, onTerminal } from "./cli";
 
 // Few idle layers and one thread: the claims are about what it prints, not about how fast it is.
-const brief = ["demo", "--layers", "3", "--max-tokens", "30", "--threads", "1"];
+const tiny = ["demo", "--layers", "3", "--max-tokens", "30"];
+const brief = [...tiny, "--stop", "fixed:4", "--threads", "1"];
 const green = "\u001b[32m";
 
 interface Side {
@@ -139,7 +140,7 @@ test("threads are the library's to choose unless they are given", () => {
 
 test("it takes every stop rule", () => {
   const { speculative, identical } = json<Comparison>(
-    cli([...brief, "--json", "--stop", "confidence:0.9"]),
+    cli([...tiny, "--threads", "1", "--json", "--stop", "confidence:0.9"]),
   );
   expect(identical).toBe(true);
   expect(speculative.stats.stopReasons.gate).toBeGreaterThan(0);

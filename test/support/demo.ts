@@ -4,8 +4,10 @@ import { createEngine, type Engine, type EngineOptions } from "../../lib";
 
 const root = path.join(__dirname, "..", "..");
 
-/** The embedded pair. */
-export const demoTarget = path.join(root, "models", "demo", "target.gguf");
+/** The embedded pair as it is. */
+export const shippedTarget = path.join(root, "models", "demo", "target.gguf");
+/** The same in Q8_0, which test/global-setup.mjs makes where there is an addon. */
+export const demoTarget = process.env.SPECDECPP_TEST_TARGET ?? shippedTarget;
 export const demoDraft = path.join(root, "models", "demo", "draft.gguf");
 
 /** One thread: llama.cpp's prebuilt libraries spin at barriers, and the test runner has the other core. */
@@ -20,8 +22,8 @@ export function demoEngine(options: Partial<EngineOptions> = {}): Promise<Engine
 }
 
 /** The engine without its draft: plain decoding. */
-export function plainEngine(): Promise<Engine> {
-  return createEngine({ target: { path: demoTarget, threads } });
+export function plainEngine(target = demoTarget): Promise<Engine> {
+  return createEngine({ target: { path: target, threads } });
 }
 
 /** A question in the pair's chat form. */

@@ -35,4 +35,5 @@ export const textOptions: NativeTextOptions = {
   logProbabilities: false,
   details: false,
   states: false,
+  reuse: false,
 };

@@ -77,6 +77,7 @@ function creating(options: Partial<EngineOptions> = {}): Promise<unknown> {
 test("progress is told while a model loads, and its end", async () => {
   const seen: number[] = [];
   const outcome = creating({ onLoadProgress: ({ fraction }) => seen.push(fraction) });
+  await settle();
   jest.advanceTimersByTime(100);
   work?.finish();
   await settle();
@@ -95,6 +96,7 @@ test("a load progress that throws ends the loading, and is what createEngine rej
       throw planted;
     },
   });
+  await settle();
   jest.advanceTimersByTime(500);
   expect(await outcome).toBe(planted);
   expect(calls).toBe(1);
@@ -109,6 +111,7 @@ test("a load progress that throws at the end leaves no model", async () => {
       throw planted;
     },
   });
+  await settle();
   work?.finish();
   expect(await outcome).toBe(planted);
   expect(events).toEqual(["model.dispose"]);
@@ -116,6 +119,7 @@ test("a load progress that throws at the end leaves no model", async () => {
 
 test("a session that does not open is disposed of, and then its model", async () => {
   const outcome = creating();
+  await settle();
   work?.finish();
   await settle();
   work?.fail(Object.assign(new Error("planted"), { code: "ERR_OUT_OF_MEMORY" }));
@@ -126,6 +130,7 @@ test("a session that does not open is disposed of, and then its model", async ()
 test("a trained context of nonsense is not what the engine gets", async () => {
   trained = -1;
   const outcome = creating();
+  await settle();
   work?.finish();
   await settle();
   work?.finish();

@@ -1,6 +1,7 @@
 import type { EngineOptions, GenerateOptions } from "../../lib";
 import { SpecdecError } from "../../lib";
 import { resolveEngine, resolveGeneration } from "../../lib/options";
+import { resolveTrace } from "../../lib/trace/options";
 
 const engine = { hasDraft: true, maxDraft: 16 };
 
@@ -33,9 +34,22 @@ test("without a draft decoding is plain", () => {
   expect(resolveGeneration({}, { hasDraft: false, maxDraft: 16 }).policy).toBe("none");
 });
 
-test("above temperature 0 the default verifier is rejection sampling", () => {
-  expect(resolveGeneration({ temperature: 0.5 }, engine).verifier).toBe("rejection");
+test("above temperature 0 the default verifier is block verification", () => {
+  expect(resolveGeneration({ temperature: 0.5 }, engine).verifier).toBe("block");
 });
+
+test.each([
+  ["walk", 1, "rejection"],
+  ["paper", 1, "rejection"],
+  ["rounds", 1, "block"],
+  ["walk", 0, "match"],
+] as const)(
+  "a trace of mode %s at temperature %d is verified by %s",
+  (mode, temperature, verifier) => {
+    const files = { target: "t", draft: "d", prompts: "p", out: "o" };
+    expect(resolveTrace({ ...files, mode, temperature }).verifier).toBe(verifier);
+  },
+);
 
 test("a missing seed is drawn, a given one kept", () => {
   expect(resolveGeneration({ seed: 7 }, engine).sampling.seed).toBe(7);
@@ -177,6 +191,15 @@ test("maxDraftTokens is 1 to 64", () => {
       "maxDraftTokens",
     );
   }
+});
+
+test("what downloads take is checked", () => {
+  for (const modelsDirectory of [5, "", null]) {
+    const options = { target: "a", modelsDirectory } as unknown as EngineOptions;
+    expect(refusal(() => resolveEngine(options))).toContain("modelsDirectory must be the path");
+  }
+  const options = { target: "a", onDownloadProgress: "log" } as unknown as EngineOptions;
+  expect(refusal(() => resolveEngine(options))).toContain("onDownloadProgress must be a function");
 });
 
 test("onLoadProgress is a function", () => {

@@ -5,6 +5,7 @@ const round: RoundInfo = {
   generated: 0,
   drafted: 4,
   accepted: 0,
+  draftSteps: 4,
   stopReason: "length",
   draftMicros: 1000,
   verifyMicros: 5000,
@@ -51,6 +52,19 @@ test("acceptance is counted by position, and rounds by length and reason", () =>
   });
 });
 
+test("what a rule expected is added up over its rounds; prices and throughput are the last ones", () => {
+  const collector = new StatsCollector();
+  const expected = (accepted: number, step: number) => ({
+    accepted,
+    tokensPerSecond: 100 * step,
+    prices: { draftStepMicros: step, verifyMicros: [10] },
+  });
+  collector.addRound(round, expected(1.5, 1));
+  collector.addRound(round, expected(2, 2));
+  expect(collector.finish().expected).toEqual(expected(3.5, 2));
+  expect(new StatsCollector().finish()).not.toHaveProperty("expected");
+});
+
 test("what the last round had beyond the end counts as discarded", () => {
   const collector = new StatsCollector();
   collector.addRound({ ...round, accepted: 4, generated: 2 });
@@ -60,7 +74,8 @@ test("what the last round had beyond the end counts as discarded", () => {
 
 test("the prompt's speed is apart from the text's", () => {
   const collector = new StatsCollector();
-  collector.promptTokens = 50;
+  collector.promptTokens = 60;
+  collector.reusedTokens = 10;
   collector.promptMillis = 100;
   expect(collector.finish()).toMatchObject({ promptTokensPerSecond: 500, tokensPerSecond: 0 });
 });

@@ -107,3 +107,14 @@ test("every way of splitting a text into tokens gives the same text", () => {
     expect(out + texts(assembler.flush()).join("")).toBe(text);
   }
 });
+
+test.each([
+  [[" a", " b"], "a b"],
+  [["", " ", "a"], "a"],
+  [["  a"], " a"],
+  [["a", " b"], "a b"],
+])("of %j the first space is left out if that is wanted, and only that", (pieces, expected) => {
+  const assembler = new TextAssembler([], true);
+  const { released } = assembler.push(pieces.map((piece) => token(piece)));
+  expect(texts([...released, ...assembler.flush()]).join("")).toBe(expected);
+});

@@ -3,6 +3,7 @@ import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes, Options } 
 import { ageDays } from "../../cost/calibrate.js";
 import { calibrate, type CalibrationResult, type Timing } from "../../index.js";
 import { drawCosts } from "../../plot/costs.mjs";
+import { downloadReporter } from "../downloads.mjs";
 import { formatTable, printable } from "../format.mjs";
 import { interruptible } from "../interruption.mjs";
 import { ProgressBar } from "../progress-bar.mjs";
@@ -77,6 +78,7 @@ async function measured(
       ...(args.maxAge !== undefined && { maxAgeDays: args.maxAge }),
       force: args.force ?? false,
       signal,
+      onDownloadProgress: downloadReporter(bar),
       onLoadProgress: ({ model, fraction }) => {
         bar.update(`Loading the ${model}`, fraction);
       },

@@ -11,7 +11,11 @@ export const deepenCommand: CommandModule<object, Arguments> = {
   describe: "Add idle layers to a model: it says the same, at the price of a large one",
   builder: (parser) =>
     parser
-      .positional("in", { type: "string", demandOption: true, describe: "GGUF file to read" })
+      .positional("in", {
+        type: "string",
+        demandOption: true,
+        describe: "GGUF file to read, or its URI",
+      })
       .positional("out", { type: "string", demandOption: true, describe: "GGUF file to write" })
       .option("layers", {
         number: true,
@@ -21,5 +25,5 @@ export const deepenCommand: CommandModule<object, Arguments> = {
       })
       .options(writingOptions)
       .example("$0 deepen small.gguf small-but-slow.gguf --layers 100", ""),
-  handler: (args) => writeModel(args, () => deepen(args.in, args.out, args.layers)),
+  handler: (args) => writeModel(args, (file) => deepen(file, args.out, args.layers)),
 };

@@ -12,6 +12,7 @@ import {
   checkGeneration,
   decodingOptions,
   loadEngine,
+  headOptions,
   modelOptions,
   samplingOptions,
   stopRuleHelp,
@@ -47,6 +48,11 @@ const options = {
   verifier: decodingOptions.verifier,
   temperature: { ...number, default: 0, describe: "0: the likeliest tokens" },
   seed: samplingOptions.seed,
+  head: {
+    ...headOptions.head,
+    default: embedded.head,
+    defaultDescription: "that of the embedded models",
+  },
   threads: modelOptions.threads,
   json: { boolean: true, describe: "Print one JSON object" },
 } as const satisfies Record<string, Options>;
@@ -66,11 +72,14 @@ export const demoCommand: CommandModule<object, Arguments> = {
   handler: (args) =>
     interruptible(async (signal) => {
       const given = toGenerateOptions(args);
-      const { sampling } = checkGeneration(given, { draft: embedded.draft, stop: args.stop });
+      const { sampling } = checkGeneration(given, { draft: embedded.draft, ...args });
       const generateOptions = { ...given, seed: sampling.seed, signal };
       const target = await demoTarget(args.layers);
-      const { stop, threads } = args;
-      const engineOptions = toEngineOptions({ target, draft: embedded.draft, stop, threads });
+      const { stop, threads, head } = args;
+      const engineOptions = toEngineOptions({
+        ...{ target, draft: embedded.draft, stop, threads, head },
+        forceHead: true, // idle layers make the target another file with the same output
+      });
       await using engine = await loadEngine(engineOptions, signal);
       if (!args.json) await write(introduction(args, target));
       const watch = args.json ? () => Promise.resolve() : streamer();

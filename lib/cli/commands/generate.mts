@@ -16,6 +16,7 @@ import {
   decodingOptions,
   grouped,
   loadEngine,
+  headOptions,
   modelOptions,
   samplingOptions,
   stopRuleHelp,
@@ -65,7 +66,7 @@ const outputOptions = {
 } as const satisfies Record<string, Options>;
 
 const options = {
-  ...grouped("Models:", modelOptions),
+  ...grouped("Models:", { ...modelOptions, ...headOptions }),
   ...grouped("Prompt:", promptOptions),
   ...grouped("Decoding:", ownDecodingOptions),
   ...grouped("Sampling:", samplingOptions),
@@ -89,6 +90,7 @@ export const generateCommand: CommandModule<object, Arguments> = {
       .implies({
         "draft-context-size": "draft",
         "draft-gpu-layers": "draft",
+        "draft-devices": "draft",
         "draft-threads": "draft",
         "draft-top-k": "draft",
         "max-draft": "draft",

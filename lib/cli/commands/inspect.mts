@@ -1,28 +1,37 @@
 import type { CommandModule } from "yargs";
 import { SpecdecError } from "../../index.js";
-import { cacheSizeBytes, defaultContextSize } from "../../memory.js";
+import { modelFile, modelsDirOption } from "../downloads.mjs";
 import { formatBytes, formatCount, formatTable, printable } from "../format.mjs";
 import { type GgufFile, readGgufFile } from "../gguf-file.mjs";
+import {
+  describeHeads,
+  type HeadFile,
+  isHeadFile,
+  readHeadFile,
+  strangersOf,
+} from "../head-file.mjs";
 import { write, writeJson } from "../output.mjs";
-import { vocabularyDifference } from "../vocabulary.mjs";
+import { type Fit, fitOf, type Memory, memoryOf } from "../pair-fit.mjs";
 
 interface Arguments {
   files: string[];
+  modelsDir?: string | undefined;
   contextSize?: number | undefined;
   json?: boolean | undefined;
 }
 
 export const inspectCommand: CommandModule<object, Arguments> = {
   command: "inspect <files...>",
-  describe: "Tell what GGUF files are, and whether two fit as target and draft",
+  describe: "Tell what GGUF files are, models and heads, and whether they fit together",
   builder: (parser) =>
     parser
       .positional("files", {
         type: "string",
         array: true,
         demandOption: true,
-        describe: "GGUF files",
+        describe: "GGUF files, or their URIs",
       })
+      .options(modelsDirOption)
       .option("context-size", {
         number: true,
         requiresArg: true,
@@ -31,8 +40,9 @@ export const inspectCommand: CommandModule<object, Arguments> = {
       })
       .option("json", { boolean: true, describe: "Print one JSON object" })
       .example("$0 inspect target.gguf draft.gguf", "")
+      .example("$0 inspect target.gguf draft.gguf head.gguf", "")
       .example("$0 inspect --context-size 8192 model.gguf", ""),
-  handler: async ({ files: paths, contextSize, json }) => {
+  handler: async ({ files: paths, modelsDir, contextSize, json }) => {
     if (contextSize !== undefined && !(Number.isInteger(contextSize) && contextSize >= 2)) {
       throw new SpecdecError(
         "ERR_INVALID_ARGUMENT",
@@ -40,53 +50,55 @@ export const inspectCommand: CommandModule<object, Arguments> = {
       );
     }
     const models: Inspected[] = [];
+    const heads: HeadFile[] = [];
     for (const path of paths) {
-      const file = readGgufFile(path);
+      if (isHeadFile(path)) {
+        heads.push(await readHeadFile(path));
+        continue;
+      }
+      const file = readGgufFile(await modelFile(path, modelsDir));
       models.push({ ...file, memory: memoryOf(file, contextSize) });
     }
     const [target, draft, ...others] = models;
     const pair = target && draft && others.length === 0 ? fitOf(target, draft) : undefined;
-    if (json) await writeJson({ files: models.map(toJson), ...(pair && { pair }) });
-    else await write(describe(models) + (pair ? describeFit(pair) : ""));
+    const strangers: Strangers = new Map();
+    if (pair && target && draft) {
+      const files = { target: target.path, draft: draft.path };
+      for (const head of heads) strangers.set(head, await strangersOf(head, files));
+    }
+    if (json) {
+      const withFit = (head: HeadFile): object => {
+        const others = strangers.get(head);
+        return { ...head, ...(others && { madeForPair: others.length === 0 }) };
+      };
+      await writeJson({
+        files: models.map(toJson),
+        ...(heads.length > 0 && { heads: heads.map(withFit) }),
+        ...(pair && { pair }),
+      });
+      return;
+    }
+    const parts = [
+      ...(models.length > 0 ? [describe(models) + (pair ? describeFit(pair) : "")] : []),
+      ...(heads.length > 0 ? [describeHeads(heads) + describeStrangers(strangers)] : []),
+    ];
+    await write(parts.join("\n"));
   },
 };
 
-interface Memory {
-  contextSize: number;
-  cacheBytes: number;
-  /** Weights and cache. */
-  totalBytes: number;
+/** Of each head, which of two models it was not made for. */
+type Strangers = Map<HeadFile, ("target" | "draft")[]>;
+
+function describeStrangers(strangers: Strangers): string {
+  return Array.from(strangers, ([{ path }, others]) =>
+    others.length === 0
+      ? `\n${printable(path)} was made for them.\n`
+      : `\n${printable(path)} was made for another ${others.join(" and another ")}.\n`,
+  ).join("");
 }
 
 interface Inspected extends GgufFile {
   memory: Memory;
-}
-
-/** Without the buffers of the computation, which depend on the device, and without a recurrent state, which is small. */
-function memoryOf(file: GgufFile, asked: number | undefined): Memory {
-  const contextSize = asked ?? defaultContextSize(file.trainedContextSize);
-  const cacheBytes = cacheSizeBytes(file, { contextSize, kvTypeK: "f16", kvTypeV: "f16" });
-  return { contextSize, cacheBytes, totalBytes: file.weightsBytes + cacheBytes };
-}
-
-interface Fit {
-  fits: boolean;
-  /** Why not. */
-  reasons: string[];
-}
-
-function fitOf(target: GgufFile, draft: GgufFile): Fit {
-  const difference = vocabularyDifference(target.vocabulary, draft.vocabulary);
-  const reasons = [
-    ...(difference === "" ? [] : [`their vocabularies differ: ${difference}`]),
-    ...[target, draft]
-      .filter((file) => file.recurrent)
-      .map(
-        ({ path, architecture }) =>
-          `${path} (${architecture}) keeps a recurrent state, which cannot take back rejected tokens`,
-      ),
-  ];
-  return { fits: reasons.length === 0, reasons };
 }
 
 function toJson({ vocabulary: { type, tokens }, ...model }: Inspected): object {

@@ -13,7 +13,11 @@ export const quantizeCommand: CommandModule<object, Arguments> = {
   describe: "Write a model with smaller numbers: a draft of half the size drafts about as well",
   builder: (parser) =>
     parser
-      .positional("in", { type: "string", demandOption: true, describe: "GGUF file to read" })
+      .positional("in", {
+        type: "string",
+        demandOption: true,
+        describe: "GGUF file to read, or its URI",
+      })
       .positional("out", { type: "string", demandOption: true, describe: "GGUF file to write" })
       .option("type", {
         choices: types,
@@ -23,5 +27,5 @@ export const quantizeCommand: CommandModule<object, Arguments> = {
       })
       .options(writingOptions)
       .example("$0 quantize draft-f16.gguf draft-q8.gguf --type q8_0", ""),
-  handler: (args) => writeModel(args, () => quantize(args.in, args.out, args.type)),
+  handler: (args) => writeModel(args, (file) => quantize(file, args.out, args.type)),
 };

@@ -5,7 +5,7 @@ import { drawPareto } from "../../plot/pareto.mjs";
 import type { Figure } from "../../replay/bootstrap.js";
 import type { RuleReport } from "../../replay/report.js";
 import { formatTable, printable } from "../format.mjs";
-import { stopRuleHelp } from "../options.mjs";
+import { given, headOptions, stopRuleHelp } from "../options.mjs";
 import { write, writeJson } from "../output.mjs";
 import { writeSvg } from "../svg-file.mjs";
 
@@ -35,6 +35,7 @@ const options = {
     describe: "Tokens that a round drafts at most",
     defaultDescription: "the trace's",
   },
+  ...headOptions,
   limit: { ...number, describe: "Replay that many prompts", defaultDescription: "all" },
   svg: { ...string, describe: "File for a picture: discards against passes, by rule" },
   json: { boolean: true, describe: "Print one JSON object" },
@@ -51,19 +52,18 @@ export const replayCommand: CommandModule<object, Arguments> = {
       .example("$0 replay --trace walks --costs measured", "")
       .example("$0 replay --trace walks --costs paper --rule confidence:0.4 --rule schedule", "")
       .example("$0 replay --trace walks --costs 1:10 --sweep fixed --svg pareto.svg", "")
+      .example("$0 replay --trace walks --costs paper --head head.gguf --sweep head", "")
       .epilogue(stopRuleHelp()),
-  handler: async ({ trace, costs, rule, sweep, "max-draft": maxDraft, limit, svg, json }) => {
+  handler: async (args) => {
+    const { trace, costs, rule: rules, sweep: sweeps, maxDraft, limit, svg, json } = args;
+    const { head, forceHead } = args;
     const result = await replay({
-      trace,
-      costs,
-      ...(rule && { rules: rule }),
-      ...(sweep && { sweeps: sweep }),
-      ...(maxDraft !== undefined && { maxDraft }),
-      ...(limit !== undefined && { limit }),
+      ...{ trace, costs },
+      ...given({ rules, sweeps, maxDraft, limit, head, forceHead }),
     });
     if (svg !== undefined) writeSvg(svg, await drawPareto(result));
     if (json) await writeJson(result);
-    else await write(describe(result, costs, sweep !== undefined));
+    else await write(describe(result, costs, sweeps !== undefined));
   },
 };
 

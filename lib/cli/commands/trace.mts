@@ -7,7 +7,8 @@ import {
   type TraceProgress,
   type TraceResult,
 } from "../../index.js";
-import { formatBytes, formatCount } from "../format.mjs";
+import { downloadReporter } from "../downloads.mjs";
+import { formatBytes, formatCount, formatDuration } from "../format.mjs";
 import { interruptible } from "../interruption.mjs";
 import {
   decodingOptions,
@@ -133,6 +134,7 @@ async function traced(
     return await trace({
       ...toTraceOptions(args),
       signal,
+      onDownloadProgress: downloadReporter(bar),
       onLoadProgress: ({ model, fraction }) => {
         bar.update(`Loading the ${model}`, fraction);
       },
@@ -155,13 +157,14 @@ async function traced(
 }
 
 function toTraceOptions(args: ArgumentsCamelCase<Arguments>): TraceOptions {
-  const { target, draft } = toEngineOptions(args);
+  const { target, draft, modelsDirectory } = toEngineOptions(args);
   const { verifier, ...generation } = toGenerateOptions(args);
   const template = args.chat ? chatTemplate : args.template;
   return {
     ...generation,
     target,
     draft: draft ?? args.draft,
+    ...(modelsDirectory !== undefined && { modelsDirectory }),
     prompts: args.prompts,
     out: args.out,
     states: args.states,
@@ -212,12 +215,6 @@ class Reporter {
       done / prompts,
     );
   }
-}
-
-function formatDuration(seconds: number): string {
-  if (seconds < 60) return `${Math.ceil(seconds)} s`;
-  if (seconds < 3600) return `${Math.ceil(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
 }
 
 function describe({ out, prompts, skipped, rows, sizeBytes, tokens, millis }: TraceResult): string {

@@ -1,6 +1,9 @@
 #include "demo.h"
 
+#include "temporary-folder.h"
+
 #include "backend.h"
+#include "quantize.h"
 
 #include <algorithm>
 #include <iterator>
@@ -16,7 +19,7 @@ std::string demoDraftPath() {
 }
 
 void loadTestBackends() {
-    loadBackends(SPECDECPP_BACKENDS, {});
+    loadBackends(SPECDECPP_BACKENDS);
 }
 
 std::shared_ptr<const Model> loadModel(const std::string& path) {
@@ -29,7 +32,12 @@ std::shared_ptr<const Model> loadModel(const std::string& path) {
 }
 
 std::shared_ptr<const Model> demoTarget() {
-    static const std::shared_ptr<const Model> model = loadModel(demoTargetPath());
+    static const std::shared_ptr<const Model> model = [] {
+        loadTestBackends();
+        const TemporaryFolder folder;
+        quantize(demoTargetPath(), folder.file("target.gguf"), "q8_0", 1);
+        return loadModel(folder.file("target.gguf"));
+    }();
     return model;
 }
 

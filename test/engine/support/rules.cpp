@@ -40,12 +40,23 @@ Gate logisticGate(double bias, double slope, double threshold) {
     return gate;
 }
 
+SurvivalGate survivalGate() {
+    SurvivalGate gate;
+    gate.newest = {.bias = 0.8, .rootEntropy = -0.1, .logOthers = 1, .link = Estimate::Link::logistic};
+    gate.older = {.bias = 0.6, .margin = 0.5, .logProbability = 0.1, .logOthers = 1, .link = Estimate::Link::logistic};
+    gate.before = {.bias = 1.4, .rootEntropy = -0.6, .logRatio = 0.3, .link = Estimate::Link::logistic};
+    gate.next = {.bias = 1.6, .rootEntropy = -0.4, .link = Estimate::Link::logistic};
+    gate.step = {0, 0.3, 0.45, 0.3, 0.2, 0.4, 0.3, 0.3, 0.3, 0.3};
+    gate.draw = {0.4, 0.3, 0.4, 0.25, 0.2, 0.35, 0.3, 0.3, 0.3, 0.3};
+    return gate;
+}
+
 NamedRule fixedRule(int length) {
-    return {"fixed " + std::to_string(length), {length, std::nullopt}};
+    return {"fixed " + std::to_string(length), {.length = length}};
 }
 
 NamedRule gatedRule(std::string name, const Gate& gate, int length) {
-    return {std::move(name), {length, gate}};
+    return {std::move(name), {.length = length, .gate = gate}};
 }
 
 const std::vector<NamedRule>& gatedRules() {
@@ -54,6 +65,7 @@ const std::vector<NamedRule>& gatedRules() {
         gatedRule("cumulative 0.3", cumulativeGate(0.3)),
         gatedRule("entropy 0.4", entropyGate(0.4)),
         gatedRule("logistic 0.4", logisticGate(0.7, 0.6, 0.4)),
+        {"survival", {.length = 12, .survival = survivalGate()}},
     };
     return rules;
 }

@@ -1,14 +1,17 @@
 #pragma once
 
+#include "acceptance-head.h"
 #include "stop-rule.h"
 #include "verifier.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
 struct NamedRule {
     std::string name;
     specdecpp::StopRule rule;
+    std::shared_ptr<const specdecpp::AcceptanceHead> head{}; // that the rule asks
 };
 
 // The gates of lib/policy, by the same estimates.
@@ -16,6 +19,8 @@ specdecpp::Gate confidenceGate(double threshold);
 specdecpp::Gate cumulativeGate(double threshold);
 specdecpp::Gate entropyGate(double threshold);
 specdecpp::Gate logisticGate(double bias, double slope, double threshold);
+// Estimates that fit the demo pair roughly, and thresholds that rise and fall by k.
+specdecpp::SurvivalGate survivalGate();
 
 NamedRule fixedRule(int length);
 NamedRule gatedRule(std::string name, const specdecpp::Gate& gate, int length = 12);

@@ -84,7 +84,9 @@ Cell measureTexts(const std::string& name, const SamplingSettings& settings, uin
 
 Cell measure(const Verifier& verifier, const NamedRule& rule, const SamplingSettings& settings, uint64_t seed,
              int tokens) {
-    Session session(demoTarget(), demoDraft(), sessionOptions(rule.rule.length));
+    SessionOptions sessionSettings = sessionOptions(rule.rule.length);
+    sessionSettings.head = rule.head;
+    Session session(demoTarget(), demoDraft(), sessionSettings);
     RoundOptions options = roundOptions(rule.rule.length, verifier);
     options.rule = rule.rule;
     return measureTexts(std::string(verifier.name) + ", " + rule.name, settings, seed, tokens,

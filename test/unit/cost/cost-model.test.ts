@@ -15,6 +15,7 @@ function round(K: number, more: Partial<RoundInfo> = {}): RoundInfo {
     generated: 1,
     drafted: K,
     accepted: 0,
+    draftSteps: K,
     stopReason: K === 0 ? "none" : "length",
     draftMicros: step * K,
     verifyMicros: real(K),
@@ -26,20 +27,20 @@ function round(K: number, more: Partial<RoundInfo> = {}): RoundInfo {
 function guess(): CostModel {
   const sizes = { targetBytes: 1e8, draftBytes: 2e7 };
   const model = new CostModel(guessCosts(sizes, maxDraft), false, maxDraft);
-  model.observe(round(0), 100, 0); // the first round does not count
+  model.observe(round(0), 100); // the first round does not count
   return model;
 }
 
 /** Starts from the real curve, measured. */
 function measured(): CostModel {
   const model = new CostModel([costsAt(64, step, lengths.map(real))], true, maxDraft);
-  model.observe(round(0), 100, 0);
+  model.observe(round(0), 100);
   return model;
 }
 
 test("a guess becomes the curve that rounds show, steps and all", () => {
   const model = guess();
-  for (const K of lengths) model.observe(round(K), 100, K);
+  for (const K of lengths) model.observe(round(K), 100);
   const { draftStepMicros, verifyMicros } = model.prices(100);
   expect(draftStepMicros).toBeCloseTo(step, 6);
   for (const K of lengths) expect(verifyMicros[K]).toBeCloseTo(real(K), 6);
@@ -48,7 +49,7 @@ test("a guess becomes the curve that rounds show, steps and all", () => {
 test("a length that has not come up is corrected as its neighbours are", () => {
   const model = guess();
   const before = model.prices(100).verifyMicros;
-  for (const K of [0, 4]) model.observe(round(K, { verifyMicros: 3 * before[K]! }), 100, K);
+  for (const K of [0, 4]) model.observe(round(K, { verifyMicros: 3 * before[K]! }), 100);
   const after = model.prices(100).verifyMicros;
   for (const K of lengths) expect(after[K]! / before[K]!).toBeCloseTo(3, 9);
 });
@@ -57,7 +58,7 @@ test("the first round, which pays for pages, does not count", () => {
   const sizes = { targetBytes: 1e8, draftBytes: 2e7 };
   const model = new CostModel(guessCosts(sizes, maxDraft), false, maxDraft);
   const before = model.prices(100);
-  model.observe(round(4, { verifyMicros: 1e9, draftMicros: 1e9 }), 100, 4);
+  model.observe(round(4, { verifyMicros: 1e9, draftMicros: 1e9 }), 100);
   expect(model.prices(100)).toEqual(before);
 });
 
@@ -70,7 +71,7 @@ test.each([
     const busy = i % 3 === 2 ? 40 : 1;
     const { draftMicros, verifyMicros } = round(4);
     const outlier = { draftMicros: busy * draftMicros, verifyMicros: busy * verifyMicros };
-    model.observe(round(4, outlier), 100, 4);
+    model.observe(round(4, outlier), 100);
   }
   const { draftStepMicros, verifyMicros } = model.prices(100);
   expect(draftStepMicros).toBeCloseTo(step, 6);
@@ -80,9 +81,9 @@ test.each([
 test("a calibration holds against a few rounds, and gives way to many", () => {
   const model = measured();
   const slow = round(4, { verifyMicros: 2 * real(4) });
-  for (let i = 0; i < 4; ++i) model.observe(slow, 100, 4);
+  for (let i = 0; i < 4; ++i) model.observe(slow, 100);
   expect(model.prices(100).verifyMicros[4]).toBeCloseTo(real(4), 6);
-  for (let i = 0; i < 4; ++i) model.observe(slow, 100, 4);
+  for (let i = 0; i < 4; ++i) model.observe(slow, 100);
   expect(model.prices(100).verifyMicros[4]).toBeCloseTo(2 * real(4), 6);
 });
 
@@ -90,7 +91,7 @@ test("what a machine that has become slower shows at one context length holds at
   const table = [costsAt(0, 10, [100, 200]), costsAt(1000, 20, [300, 400])];
   const model = new CostModel(table, true, 1);
   for (let i = 0; i < 20; ++i) {
-    model.observe(round(1, { draftMicros: 30, verifyMicros: 600 }), 500, 1); // twice as much
+    model.observe(round(1, { draftMicros: 30, verifyMicros: 600 }), 500); // twice as much
   }
   expect(model.prices(1000)).toEqual({ draftStepMicros: 40, verifyMicros: [600, 800] });
 });
@@ -98,25 +99,57 @@ test("what a machine that has become slower shows at one context length holds at
 test("after plain rounds the first draft step reads all their tokens and is no step's price", () => {
   const model = guess();
   for (let i = 0; i < 20; ++i) {
-    for (let plain = 0; plain < 5; ++plain) model.observe(round(0), 100, 0);
-    model.observe(round(1, { draftMicros: 6 * step }), 100, 1);
-    model.observe(round(1), 100, 1);
+    for (let plain = 0; plain < 5; ++plain) model.observe(round(0), 100);
+    model.observe(round(1, { draftMicros: 6 * step }), 100);
+    model.observe(round(1), 100);
   }
   expect(model.prices(100).draftStepMicros).toBeCloseTo(step, 6);
+});
+
+test("what the draft has missed is priced by what reading it took, by a guess before", () => {
+  const model = guess();
+  const missed = (count: number): void => {
+    for (let i = 0; i < count; ++i) model.observe(round(0), 100);
+  };
+  model.observe(round(1), 100); // the draft is up to date but for one token
+  expect(model.catchUpMicros(100)).toBe(0);
+  missed(10);
+  const guessed = model.catchUpMicros(100);
+  expect(guessed).toBeGreaterThan(0);
+  missed(10);
+  expect(model.catchUpMicros(100)).toBeCloseTo(2 * guessed, 6);
+  model.observe(round(2, { draftMicros: 2 * step + 20 * 40 }), 100);
+  missed(5);
+  expect(model.catchUpMicros(100)).toBeCloseTo(5 * 40, 6);
+});
+
+test("an outlier of a length that is avoided for it is forgotten", () => {
+  const model = guess();
+  model.observe(round(5), 100);
+  const before = model.prices(100).verifyMicros[4]!;
+  model.observe(round(4, { verifyMicros: 20 * real(4) }), 100);
+  expect(model.prices(100).verifyMicros[4]).toBeCloseTo(20 * real(4), 6);
+  for (let i = 0; i < 100; ++i) model.observe(round(5), 100);
+  expect(model.prices(100).verifyMicros[4]).toBeLessThan(1.5 * before);
+});
+
+test("what a round costs beside its halves is a part of every pass, stalls left out", () => {
+  const model = measured();
+  for (let i = 0; i < 15; ++i) model.observe(round(4), 100, i % 3 === 2 ? 1e6 : 250);
+  for (const K of lengths) expect(model.prices(100).verifyMicros[K]).toBeCloseTo(real(K) + 250, 6);
 });
 
 test("a pass that a gate ended before the draw is priced as a pass", () => {
   const model = guess();
   for (let i = 0; i < 5; ++i) {
-    model.observe(round(2, { stopReason: "gate", draftMicros: 3 * step }), 100, 3);
+    model.observe(round(2, { stopReason: "gate", draftSteps: 3, draftMicros: 3 * step }), 100);
   }
   expect(model.prices(100).draftStepMicros).toBeCloseTo(step, 6);
 });
 
 test("a drafted end of generation has a row less and is no verification's price", () => {
   const model = measured();
-  for (let i = 0; i < 20; ++i)
-    model.observe(round(3, { stopReason: "end", verifyMicros: 1 }), 9, 3);
+  for (let i = 0; i < 20; ++i) model.observe(round(3, { stopReason: "end", verifyMicros: 1 }), 9);
   expect(model.prices(100).verifyMicros[3]).toBeCloseTo(real(3), 6);
 });
 
@@ -128,7 +161,16 @@ test("a calibration of shorter drafts is continued along its slope", () => {
 test("an engine without a draft has prices too", () => {
   const table = guessCosts({ targetBytes: 1e8, draftBytes: 0 }, 4);
   const model = new CostModel(table, false, 4);
-  for (let i = 0; i < 3; ++i) model.observe(round(0), 100, 0);
+  for (let i = 0; i < 3; ++i) model.observe(round(0), 100);
   expect(model.prices(100).draftStepMicros).toBe(0);
   expect(model.prices(100).verifyMicros[0]).toBeCloseTo(real(0), 6);
+});
+
+test("the price of plain decoding is told where it was measured, and not where it is a guess", () => {
+  const guessed = guess();
+  guessed.observe(round(4), 100);
+  expect(guessed.plainMicros(100)).toBeUndefined();
+  guessed.observe(round(0), 100);
+  expect(guessed.plainMicros(100)).toBeCloseTo(real(0), 6);
+  expect(measured().plainMicros(100)).toBeCloseTo(real(0), 6);
 });

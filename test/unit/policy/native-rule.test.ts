@@ -1,8 +1,13 @@
 import { type DraftedToken, type Policy, type RoundContext, SpecdecError } from "../../../lib";
-import { continues, nextRule, submits } from "../../../lib/policy/native-rule";
+import { continues, draftedTokens, nextRule, submits } from "../../../lib/policy/native-rule";
 
 const maxDraft = 16;
-const context: RoundContext = { prices: { draftStepMicros: 100, verifyMicros: [1000] } };
+const context: RoundContext = {
+  prices: { draftStepMicros: 100, verifyMicros: [1000] },
+  room: maxDraft,
+  greedy: false,
+  catchUpMicros: 0,
+};
 const drafted = Array<DraftedToken>(3);
 
 function policy(answers: { next?: unknown; continues?: unknown; submits?: unknown }): Policy {
@@ -36,7 +41,10 @@ test("a rule is handed over with its defaults", () => {
         logitMode: 1,
         rootEntropy: 0,
         margin: 0,
+        logRatio: 0,
         logProbability: 0,
+        logOthers: 0,
+        head: 0,
         link: "identity",
       },
     },
@@ -44,6 +52,32 @@ test("a rule is handed over with its defaults", () => {
   expect(nextRule(policy({ next: { length: 0, gate: undefined } }), maxDraft, context)).toEqual({
     length: 0,
   });
+});
+
+const survival = { newest: {}, before: {}, next: {}, step: [0, 0.5], draw: [0.4, 0.3] };
+
+test("a survival gate is handed over as one row of numbers", () => {
+  const estimate = {
+    bias: 1,
+    logitMode: 2,
+    rootEntropy: 3,
+    margin: 4,
+    logRatio: 5,
+    logProbability: 6,
+    logOthers: 7,
+    head: 8,
+    link: "logistic",
+  };
+  const row = (answer: unknown): number[] =>
+    Array.from(nextRule(policy({ next: answer }), maxDraft, context).survival ?? []);
+  const none = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+  const all = [1, 2, 3, 4, 5, 6, 7, 8, 1];
+  const thresholds = [0, 0.5, 0.4, 0.3];
+  const ends = [...none, ...none, ...thresholds];
+  const newest = { ...survival, newest: estimate };
+  expect(row({ length: 4, survival: newest })).toEqual([...all, ...all, ...ends]);
+  const older = { ...newest, older: { link: "exponential" } };
+  expect(row({ length: 4, survival: older })).toEqual([...all, ...none.with(8, 2), ...ends]);
 });
 
 test.each<[string, unknown, string]>([
@@ -97,6 +131,26 @@ test.each<[string, unknown, string]>([
     'gate.estimate: there is no field "entropy"',
   ],
   [
+    "a survival gate without an estimate",
+    { length: 4, survival: { ...survival, next: undefined } },
+    "survival.next must be an object",
+  ],
+  [
+    "thresholds of another kind",
+    { length: 4, survival: { ...survival, step: [0, "1"] } },
+    "survival.step must be an array of numbers",
+  ],
+  [
+    "a threshold that is no number",
+    { length: 4, survival: { ...survival, draw: [0, NaN] } },
+    "survival.draw must be an array of numbers",
+  ],
+  [
+    "fewer thresholds of draws than of steps",
+    { length: 4, survival: { ...survival, draw: [0] } },
+    "survival.draw must be of the length of step, 2",
+  ],
+  [
     "a weight of another kind",
     { length: 4, gate: { ...gate, estimate: { margin: "1" } } },
     "gate.estimate.margin must be a finite number",
@@ -130,6 +184,16 @@ test("without opinions a policy goes on, and has all verified", () => {
   expect(submits(policy({}), drafted)).toBe(3);
   expect(continues(policy({ continues: false }), drafted)).toBe(false);
   expect(submits(policy({ submits: 0 }), drafted)).toBe(0);
+});
+
+test("drafted tokens have what a head says of them, if one says anything", () => {
+  const known = [5, 0.5, 0.6, 0.3, 1.2, 0.4, 0.8];
+  const [first, second] = draftedTokens(
+    Float64Array.from([...known, 1, 2, 3, ...known, NaN, NaN, NaN]),
+  );
+  const token = { id: 5, q: 0.5, mode: 0.6, margin: 0.3, entropy: 1.2, p: 0.4, acceptance: 0.8 };
+  expect(first).toEqual({ ...token, head: { older: 1, before: 2, newest: 3 } });
+  expect(second).toEqual(token);
 });
 
 test("a promise that is refused and fails does not end the process", async () => {

@@ -2,7 +2,12 @@ import type { DraftedToken, RoundContext, RoundInfo } from "../../../lib";
 import { createPolicy, grammar, policyKinds } from "../../../lib/policy/policies";
 
 const maxDraft = 16;
-const context: RoundContext = { prices: { draftStepMicros: 100, verifyMicros: [1000] } };
+const context: RoundContext = {
+  prices: { draftStepMicros: 100, verifyMicros: [1000] },
+  room: maxDraft,
+  greedy: false,
+  catchUpMicros: 0,
+};
 
 function token(mode: number, acceptance: number): DraftedToken {
   return { id: 1, q: mode, mode, margin: mode, entropy: 0, p: acceptance, acceptance };
@@ -13,6 +18,7 @@ function round(accepted: number, drafted: number, more: Partial<RoundInfo> = {})
     generated: accepted + 1,
     drafted,
     accepted,
+    draftSteps: drafted,
     stopReason: "length",
     draftMicros: 100 * drafted,
     verifyMicros: 1000,
@@ -27,6 +33,7 @@ test.each(policyKinds.map((kind) => [grammar(kind), kind.name, kind.parameter?.d
     const policy = createPolicy(
       fallback === undefined && name === "fixed" ? "fixed:3" : name,
       maxDraft,
+      "full",
     );
     for (let i = 0; i < 50; ++i) {
       const { length } = policy.next(context);
@@ -184,7 +191,7 @@ test("the expected-value rule drafts again when drafts become good", () => {
   let acceptance = 0.01;
   const drafted = Array.from({ length: 2000 }, (_, i) => {
     if (i === 500) acceptance = 0.95;
-    const { length } = policy.next({ prices });
+    const { length } = policy.next({ ...context, prices });
     policy.observe?.(
       round(0, length, { draft: Array.from({ length }, () => token(0.5, acceptance)) }),
     );
@@ -207,7 +214,7 @@ function settle(
   };
   const chosen: number[] = [];
   for (let i = 0; i < 400; ++i) {
-    const { length } = policy.next({ prices });
+    const { length } = policy.next({ ...context, prices });
     chosen.push(length);
     policy.observe?.(
       round(0, length, { draft: Array.from({ length }, () => token(0.5, acceptance)) }),
@@ -234,9 +241,27 @@ test("the expected-value rule finds the best length of a constant acceptance", (
 
 test("the expected-value rule follows prices that change", () => {
   const policy = createPolicy("expected", maxDraft);
-  const flat = { prices: { draftStepMicros: 10, verifyMicros: [1000] } };
-  const dear = { prices: { draftStepMicros: 2000, verifyMicros: [1000] } };
+  const flat = { ...context, prices: { draftStepMicros: 10, verifyMicros: [1000] } };
+  const dear = { ...context, prices: { draftStepMicros: 2000, verifyMicros: [1000] } };
   for (let i = 0; i < 10; ++i) policy.next(flat); // past the lengths that it begins with
   expect(policy.next(flat).length).toBeGreaterThan(4);
   expect(policy.next(dear).length).toBe(0);
+});
+
+test("head:H stops at a product below 1 - H; a head that lags leaves the newest token unjudged", () => {
+  const survivalOf = (kind: "paper" | "full") =>
+    createPolicy("head:0.25", 64, kind).next(context).survival!;
+  const score = { head: 1, link: "logistic" };
+  const certain = { bias: 1 };
+  expect(survivalOf("paper")).toMatchObject({ newest: certain, older: score, before: certain });
+  expect(survivalOf("full")).toMatchObject({ newest: score, older: score, before: certain });
+  // SpecDec++ drafts 20 tokens at most.
+  expect(survivalOf("full").step).toEqual(Array(20).fill(0.75));
+  expect(createPolicy("head:0.25", 64, "full").next(context).length).toBe(20);
+});
+
+test("a rule that asks a head is refused without one", () => {
+  expect(() => createPolicy("head:0.5", maxDraft)).toThrow(
+    /"head:0\.5" asks an acceptance head, and there is none/,
+  );
 });

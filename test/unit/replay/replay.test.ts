@@ -130,6 +130,7 @@ test("without a choice all rules are swept, with their defaults among the points
     "entropy",
     "logistic",
     "expected",
+    "throughput",
   ]);
   for (const { best, standard, points } of sweeps) {
     const fastest = Math.max(...points.map(({ tokensPerSecond }) => tokensPerSecond.value));

@@ -44,6 +44,7 @@ test("a policy is told of each round what an engine would tell it", () => {
     generated: 2,
     drafted: 2,
     accepted: 1,
+    draftSteps: 2,
     stopReason: "length",
     draftMicros: 4,
     verifyMicros: 12,

@@ -1,0 +1,181 @@
+// Models by name: the real downloader against a server on this machine, which cuts, lies and goes away.
+
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { createEngine, type DownloadProgress, resolveModel } from "../../lib";
+import { demoDraft, shippedTarget, prompt, threads } from "../support/demo";
+import { rejection } from "../support/expect-error";
+import { ModelServer } from "../support/model-server";
+import { splitGguf } from "../support/split-gguf";
+import { RunningCli } from "./cli";
+
+const draft = readFileSync(demoDraft);
+const target = readFileSync(shippedTarget);
+
+let folder: string;
+let server: ModelServer;
+const { HF_ENDPOINT } = process.env;
+
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(os.tmpdir(), "specdecpp-test-"));
+  server = await ModelServer.start(
+    {
+      "user/pair-GGUF/draft-q8.gguf": draft,
+      "user/pair-GGUF/split/draft-00001-of-00002.gguf": splitGguf(draft)[0],
+      "user/pair-GGUF/split/draft-00002-of-00002.gguf": splitGguf(draft)[1],
+      "models/target.gguf": target,
+      "page.gguf": Buffer.from("<html>Please log in</html>"),
+    },
+    { "user/pair-GGUF:Q8_0": "draft-q8.gguf" },
+  );
+  process.env.HF_ENDPOINT = server.hub;
+});
+
+afterEach(async () => {
+  if (HF_ENDPOINT === undefined) delete process.env.HF_ENDPOINT;
+  else process.env.HF_ENDPOINT = HF_ENDPOINT;
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const files = (): string[] => readdirSync(folder).sort();
+
+/** A text by the demo draft, from wherever it is. */
+async function textOf(model: string): Promise<string> {
+  await using engine = await createEngine({
+    target: { path: model, threads },
+    modelsDirectory: folder,
+  });
+  return (await engine.generate(prompt, { maxTokens: 12 })).text;
+}
+
+test("an engine takes a model of the hub by name, and then finds it without a network", async () => {
+  const seen: DownloadProgress[] = [];
+  const file = await resolveModel("hf:user/pair-GGUF:Q8_0", {
+    modelsDirectory: folder,
+    onDownloadProgress: (progress) => seen.push(progress),
+  });
+  expect(readFileSync(file).equals(draft)).toBe(true);
+  expect(seen.at(-1)).toEqual({
+    uri: "hf:user/pair-GGUF:Q8_0",
+    downloadedBytes: draft.length,
+    totalBytes: draft.length,
+  });
+  await server.close();
+  expect(await textOf("hf:user/pair-GGUF:Q8_0")).toBe(await textOf(demoDraft));
+});
+
+test("a split model comes in all its parts", async () => {
+  const text = await textOf("hf:user/pair-GGUF/split/draft-00001-of-00002.gguf");
+  expect(text).toBe(await textOf(demoDraft));
+  expect(files()).toEqual([
+    expect.stringMatching(/draft-00001-of-00002\.gguf$/),
+    expect.stringMatching(/draft-00002-of-00002\.gguf$/),
+  ]);
+});
+
+test("a download that is cut has no file of its name, and the next one fetches the rest", async () => {
+  const uri = `${server.url}/models/target.gguf`;
+  const { port } = server;
+  server.limitBytes = 6 * 2 ** 20; // a chunk has 5 MiB
+  const failed = await rejection(
+    resolveModel(uri, { modelsDirectory: folder, stallSeconds: 1 }),
+    "ERR_DOWNLOAD_FAILED",
+  );
+  expect(failed.message).toMatch(/ECONNREFUSED|no byte came/);
+  expect(files()).toEqual([expect.stringMatching(/target\.gguf\.ipull$/)]);
+
+  server.limitBytes = Infinity;
+  server.sentBytes = 0;
+  await server.listen(port);
+  const file = await resolveModel(uri, { modelsDirectory: folder });
+  expect(readFileSync(file).equals(target)).toBe(true);
+  expect(server.sentBytes).toBeLessThan(target.length);
+  expect(files()).toEqual([path.basename(file)]);
+});
+
+test("calls at the same time download once", async () => {
+  const uri = `${server.url}/models/target.gguf`;
+  const [one, other] = await Promise.all([
+    resolveModel(uri, { modelsDirectory: folder }),
+    resolveModel(uri, { modelsDirectory: folder }),
+  ]);
+  expect(one).toBe(other);
+  const whole = server.requests.filter((request) => !request.includes("bytes="));
+  expect(whole).toEqual(["GET models/target.gguf"]); // each download begins with one
+});
+
+test.each([
+  [
+    "a quantization that is not there",
+    "hf:user/pair-GGUF:Q4_0",
+    {},
+    /answers 404 .*Check the names/,
+  ],
+  ["a file that is not there", "hf:user/pair-GGUF/nope.gguf", {}, /answers 404 .*nope\.gguf/],
+  ["a gated model", "hf:user/pair-GGUF/draft-q8.gguf", { status: 401 }, /answers 401 .*HF_TOKEN/],
+  ["a page instead of a model", "/page.gguf", {}, /not the whole model.*GGUF.*deleted/],
+  [
+    "other content than the hub has",
+    "hf:user/pair-GGUF/draft-q8.gguf",
+    { sha256: "0".repeat(64) },
+    /SHA-256 is .*deleted/,
+  ],
+  ["nobody there", "http://127.0.0.1:1/model.gguf", {}, /ECONNREFUSED|bad port/],
+] as const)("%s is an error that says so, and leaves no file", async (_, uri, answers, message) => {
+  Object.assign(server, answers);
+  const failed = await rejection(
+    resolveModel(uri.startsWith("/") ? server.url + uri : uri, { modelsDirectory: folder }),
+    "ERR_DOWNLOAD_FAILED",
+  );
+  expect(failed.message).toMatch(message);
+  expect(files()).toEqual([]);
+});
+
+test("a disk that would be full is told of at once", async () => {
+  const { bavail, bsize } = statfsSync(folder);
+  server.sizeBytes = bavail * bsize + 2 ** 40;
+  const failed = await rejection(
+    resolveModel(`${server.url}/models/target.gguf`, { modelsDirectory: folder }),
+    "ERR_DOWNLOAD_FAILED",
+  );
+  expect(failed.message).toMatch(/bytes are to come, and \d+ are free in .*modelsDirectory/);
+});
+
+test("what cannot name a model is refused before any request", async () => {
+  await rejection(resolveModel("hf:nobody"), "ERR_INVALID_ARGUMENT");
+  await rejection(resolveModel("/no/such/file.gguf"), "ERR_FILE_NOT_FOUND");
+  expect(server.requests).toEqual([]);
+});
+
+test("Ctrl-C ends pull with 130, and the same command goes on and prints the path", async () => {
+  const args = ["pull", `${server.url}/models/target.gguf`, "--models-dir", folder];
+  server.limitBytes = 6 * 2 ** 20;
+  server.atLimit = "silent";
+  const interrupted = new RunningCli(args);
+  // The downloader notes behind the file's end which chunks it has.
+  while (!files().some((name) => statSync(path.join(folder, name)).size > target.length)) {
+    await setTimeout(20);
+  }
+  interrupted.kill("SIGINT");
+  expect(await interrupted.end()).toEqual({ status: 130, signal: null });
+  expect(files()).toEqual([expect.stringMatching(/\.ipull$/)]);
+
+  server.limitBytes = Infinity;
+  server.sentBytes = 0;
+  const again = new RunningCli(args);
+  expect(await again.end()).toMatchObject({ status: 0 });
+  const file = again.stdout.trim();
+  expect(existsSync(file) && readFileSync(file).equals(target)).toBe(true);
+  expect(server.sentBytes).toBeLessThan(target.length);
+});

@@ -1,0 +1,190 @@
+import type { Prices, RoundContext } from "../../../lib";
+import { createPolicy } from "../../../lib/policy/policies";
+import { Pace } from "../../../lib/policy/pace";
+import { knownAcceptance } from "../../../lib/replay/bounds";
+import { toReply, type Reply } from "../../../lib/replay/reply";
+import { byPolicy, tokensOf, total, type Walk, walk } from "../../../lib/replay/walk";
+import { header, syntheticTrace } from "../replay/traces";
+
+const maxDraft = 16;
+const flat: Prices = { draftStepMicros: 1000, verifyMicros: [10_000] };
+const rising: Prices = {
+  draftStepMicros: 500,
+  verifyMicros: [6600, 8700, 11200, 10200, 12400, 13200, 14200, 15300, 16700],
+};
+
+const made = syntheticTrace({ prompts: 40, replyTokens: 100, maxDraft, seed: 5 });
+const all = made.records.map((record) => toReply(record, made.header));
+
+/** Replies whose shapes tell something of what is accepted, with every acceptance times `factor`. */
+function replies(count: number, factor = 1): Reply[] {
+  return all.slice(0, count).map((reply) =>
+    factor === 1
+      ? reply
+      : {
+          ...reply,
+          ratio: reply.ratio.map((ratio) => factor * ratio),
+          accepted: new Uint8Array(reply.length),
+        },
+  );
+}
+
+function play(name: string, on: readonly Reply[], prices: Prices): Walk {
+  return walk(on, byPolicy(createPolicy(name, maxDraft), prices, maxDraft), prices, maxDraft);
+}
+
+function bestFixedMicros(on: readonly Reply[], prices: Prices): number {
+  const rules = Array.from({ length: maxDraft }, (_, i) => `fixed:${i + 1}`);
+  return Math.min(...["none", ...rules].map((rule) => total(play(rule, on, prices).micros)));
+}
+
+test.each([
+  ["flat prices", flat],
+  ["prices with steps", rising],
+])("at %s it is faster than any fixed length where q tells what is accepted", (_, prices) => {
+  const on = replies(40);
+  expect(total(play("throughput", on, prices).micros)).toBeLessThan(
+    0.97 * bestFixedMicros(on, prices),
+  );
+});
+
+test("a head that knows what is accepted takes it a good part of the way to the bound", () => {
+  const logits = (reply: Reply): Reply => {
+    const known = reply.ratio.map((ratio) => {
+      const a = Math.min(Math.max(ratio, 0.01), 0.99);
+      return Math.log(a / (1 - a));
+    });
+    return { ...reply, head: { before: known, newest: known, older: known } };
+  };
+  const on = replies(40).map(logits);
+  const policy = createPolicy("throughput", maxDraft, "full");
+  const walked = walk(on, byPolicy(policy, flat, maxDraft), flat, maxDraft);
+  const speed = (micros: number): number => tokensOf(on) / micros;
+  const withHead = speed(total(walked.micros));
+  const without = speed(total(play("throughput", on, flat).micros));
+  const bound = speed(total(knownAcceptance(on, flat, maxDraft).micros));
+  const fixed = speed(bestFixedMicros(on, flat));
+  expect((withHead - fixed) / (bound - fixed)).toBeGreaterThan(0.5);
+  expect(withHead).toBeGreaterThan(without);
+});
+
+test.each([
+  ["flat prices", flat],
+  ["prices with steps", rising],
+])("at %s a useless draft is left alone within a few rounds", (_, prices) => {
+  const on = replies(40, 0.001);
+  const { micros } = play("throughput", on, prices);
+  const plain = tokensOf(on) * prices.verifyMicros[0]!;
+  expect(micros[0]).toBeLessThan((1.12 * plain) / on.length);
+  expect(total(micros)).toBeLessThan(1.015 * plain);
+});
+
+test("a draft that cannot pay whatever is accepted is never tried", () => {
+  const dear: Prices = { draftStepMicros: 20_000, verifyMicros: [10_000] };
+  expect(total(play("throughput", replies(20), dear).drafted)).toBe(0);
+});
+
+test.each([
+  ["flat prices", flat],
+  ["prices with steps", rising],
+])("at %s a draft that becomes good is taken up within 200 tokens", (_, prices) => {
+  const policy = createPolicy("throughput", maxDraft);
+  const on = (some: readonly Reply[]): Walk =>
+    walk(some, byPolicy(policy, prices, maxDraft), prices, maxDraft);
+  on(replies(40, 0.001));
+  const { passes } = on(replies(10));
+  // The first two replies have 200 tokens.
+  for (const count of passes.slice(2)) expect(count).toBeLessThan(75);
+});
+
+const context: RoundContext = { prices: flat, room: maxDraft, greedy: false, catchUpMicros: 0 };
+
+test("where there is no room nothing is drafted, and nothing is learned from it", () => {
+  const policy = createPolicy("throughput", maxDraft);
+  for (let i = 0; i < 300; ++i) {
+    expect(policy.next({ ...context, room: 0 })).toEqual({ length: 0 });
+    policy.observe?.(plainRound);
+  }
+  expect(policy.next({ ...context, room: 3 }).survival?.step).toHaveLength(3);
+});
+
+const plainRound = {
+  generated: 1,
+  drafted: 0,
+  accepted: 0,
+  draftSteps: 0,
+  stopReason: "none",
+  draftMicros: 0,
+  verifyMicros: 10_000,
+  decodeMicros: 10_000,
+} as const;
+
+test("reading what was generated without the draft is a price of the first step alone", () => {
+  const policy = createPolicy("throughput", maxDraft);
+  const { survival } = policy.next(context);
+  expect(policy.next({ ...context, catchUpMicros: 1e6 })).toEqual({ length: 0 });
+  const later = createPolicy("throughput", maxDraft).next({ ...context, catchUpMicros: 100 });
+  expect(later.survival?.step.slice(1)).toEqual(survival?.step.slice(1));
+});
+
+test("what temperature 0 shows does not move what is believed above it", () => {
+  const policy = createPolicy("throughput", maxDraft);
+  const sampled = policy.next(context).survival?.newest;
+  const draft = Array.from({ length: 4 }, () => ({
+    id: 1,
+    q: 0.9,
+    mode: 0.9,
+    margin: 0.85,
+    entropy: 0.5,
+    p: 0,
+    acceptance: 0,
+  }));
+  const greedy = policy.next({ ...context, greedy: true }).survival?.newest;
+  policy.observe?.({ ...plainRound, drafted: 4, draftSteps: 4, stopReason: "gate", draft });
+  policy.next({ ...context, greedy: true }); // a plain one, for its price
+  policy.observe?.(plainRound);
+  expect(policy.next({ ...context, greedy: true }).survival?.newest.bias).toBeLessThan(
+    greedy!.bias!,
+  );
+  policy.next(context); // a plain one here, too
+  expect(policy.next(context).survival?.newest).toEqual(sampled);
+});
+
+test("it tells what it expected: the accepted tokens, its throughput and the prices", () => {
+  const on = replies(40);
+  const policy = createPolicy("throughput", maxDraft);
+  let [expected, accepted, generated, micros] = [0, 0, 0, 0];
+  const told = {
+    name: "told",
+    needsDetails: true,
+    next: policy.next.bind(policy),
+    observe: (round: Parameters<NonNullable<typeof policy.observe>>[0]) => {
+      policy.observe?.(round);
+      expected += policy.expectation?.accepted ?? NaN;
+      accepted += round.accepted;
+      generated += round.generated;
+      micros += round.draftMicros + round.verifyMicros;
+    },
+  };
+  walk(on, byPolicy(told, flat, maxDraft), flat, maxDraft);
+  // Made rows that follow a rejection are harder than others, which it takes for what they are.
+  expect(Math.abs(expected / accepted - 1)).toBeLessThan(0.2);
+  expect(policy.expectation?.prices).toBe(flat);
+  const lived = (1e6 * generated) / micros;
+  expect(Math.abs(policy.expectation!.tokensPerSecond / lived - 1)).toBeLessThan(0.15);
+});
+
+test("its throughput is that of its rounds, at the prices of now", () => {
+  const pace = new Pace({ tokens: 5, steps: 4, drafted: 4 }, maxDraft);
+  for (let i = 0; i < 4000; ++i) pace.observe({ tokens: 3, steps: 5, drafted: 4 });
+  expect(pace.tokensPerMicro(flat)).toBeCloseTo(3 / 15_000, 9);
+  const slower: Prices = { draftStepMicros: 2000, verifyMicros: [20_000] };
+  expect(pace.tokensPerMicro(slower)).toBeCloseTo(3 / 30_000, 9);
+});
+
+test("a reply at temperature 0 is replayed as one", () => {
+  const { records } = syntheticTrace({ prompts: 1, replyTokens: 20 });
+  const at = (temperature: number): boolean =>
+    toReply(records[0]!, header({ maxDraft: 20, maxTokens: 20, sampling: { temperature } })).greedy;
+  expect([at(0), at(1)]).toEqual([true, false]);
+});
