@@ -183,8 +183,10 @@ test("a disk that fills up meanwhile costs an error, and the download goes on wh
   }
 });
 
-test("what cannot name a model is refused before any request", async () => {
+test("what cannot name a model, and what is no option, is refused before any request", async () => {
   await rejection(resolveModel("hf:nobody"), "ERR_INVALID_ARGUMENT");
+  const noFunction = { onWait: 5 } as object;
+  await rejection(resolveModel("hf:user/pair-GGUF", noFunction), "ERR_INVALID_ARGUMENT");
   await rejection(resolveModel("/no/such/file.gguf"), "ERR_FILE_NOT_FOUND");
   expect(server.requests).toEqual([]);
 });
