@@ -1,14 +1,10 @@
-// A conversation with the embedded pair: node examples/chat.mjs
-// It is a toy that writes like a schoolbook and cannot calculate; a model of yours goes in its place.
+// A conversation: node examples/chat.mjs [TARGET DRAFT]
+// The embedded pair is a toy that writes like a schoolbook and cannot calculate.
 
-import path from "node:path";
 import { createEngine } from "specdecpp";
+import { pair } from "./pair.mjs";
 
-const models = path.join(import.meta.dirname, "..", "models", "demo");
-const engine = await createEngine({
-  target: path.join(models, "target.gguf"),
-  draft: path.join(models, "draft.gguf"),
-});
+const engine = await createEngine(pair);
 const chat = engine.createChatSession();
 
 for (const question of [

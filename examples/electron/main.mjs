@@ -26,7 +26,9 @@ ipcMain.on("connect", ({ sender }) => {
 });
 
 ipcMain.handle("choose-model", async ({ sender }) => {
-  const { filePaths } = await dialog.showOpenDialog(BrowserWindow.fromWebContents(sender), {
+  const window = BrowserWindow.fromWebContents(sender);
+  if (!window) return undefined; // closed meanwhile
+  const { filePaths } = await dialog.showOpenDialog(window, {
     title: "Choose a model",
     properties: ["openFile"],
     filters: [{ name: "GGUF models", extensions: ["gguf"] }],

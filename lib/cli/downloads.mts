@@ -44,6 +44,9 @@ export async function modelFile(uriOrPath: string, modelsDir: string | undefined
       resolveModel(uriOrPath, {
         ...(modelsDir !== undefined && { modelsDirectory: modelsDir }),
         onDownloadProgress: downloadReporter(bar),
+        onWait: () => {
+          process.stderr.write(`${uriOrPath}: waiting for another download of it to end\n`);
+        },
         signal,
       }),
     );

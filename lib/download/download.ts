@@ -3,11 +3,13 @@ import path from "node:path";
 import { Worker } from "node:worker_threads";
 import { abortError } from "../abort";
 import { SpecdecError } from "../errors";
+import { takeLock } from "./lock";
 import {
   cancelMessage,
   type DownloadFailure,
   type DownloadMessage,
   type DownloadRequest,
+  writeMessage,
 } from "./messages";
 
 /** Compiled: the thread is an ES module, as node-llama-cpp is. */
@@ -26,7 +28,10 @@ export interface DownloadProgress {
 }
 
 export interface DownloadSettings {
+  /** Of the lock that keeps other processes from the same files. */
+  lockName: string;
   onProgress: ((progress: DownloadProgress) => void) | undefined;
+  onWait: (() => void) | undefined;
   stallSeconds: number;
   signal: AbortSignal;
 }
@@ -43,6 +48,8 @@ class Download {
   /** Whether a byte has come: a server that was there may come back. */
   #reached = false;
   #stalled: NodeJS.Timeout | undefined;
+  #lock: Promise<() => Promise<void>> | undefined;
+  readonly #end = new AbortController();
 
   constructor(
     private readonly request: DownloadRequest,
@@ -82,14 +89,38 @@ class Download {
         this.#worker.on("exit", () => {
           reject(this.#error(this.#trouble ?? { kind: "other", reason: "its thread ended" }));
         });
-        this.#expectBytes(reject);
       });
     } finally {
       clearTimeout(this.#stalled);
       clearTimeout(grace);
       if (cancel) signal.removeEventListener("abort", cancel);
+      this.#end.abort();
       await this.#worker.terminate();
+      // Only now does nobody here write any more.
+      const release = await this.#lock?.catch(() => undefined);
+      await release?.().catch(() => undefined); // it was lost, or its folder is gone
     }
+  }
+
+  /** Lets the thread write as soon as no other process does. */
+  async #write(reject: (error: unknown) => void): Promise<void> {
+    const { lockName, onWait, signal } = this.settings;
+    try {
+      this.#lock = takeLock(path.join(this.request.directory, lockName), {
+        signal: AbortSignal.any([signal, this.#end.signal]),
+        onWait,
+        onLost: () => {
+          reject(this.#error({ kind: "lost" }));
+        },
+      });
+      await this.#lock;
+    } catch (error) {
+      const { syscall, message } = error as NodeJS.ErrnoException;
+      reject(syscall === undefined ? error : this.#error({ kind: "disk", reason: message }, error));
+      return;
+    }
+    this.#worker.postMessage(writeMessage);
+    this.#expectBytes(reject);
   }
 
   #receive(message: DownloadMessage, reject: (error: unknown) => void): void {
@@ -112,6 +143,9 @@ class Download {
         if (message.failure.kind === "network" && !this.#reached) {
           reject(this.#error(message.failure));
         }
+        break;
+      case "missing":
+        void this.#write(reject);
         break;
       case "checking":
         clearTimeout(this.#stalled);
@@ -169,6 +203,11 @@ function explain(failure: DownloadFailure): { what: string; remedy: string } {
       return {
         what: failure.reason,
         remedy: `See to the space and the permissions, or name another folder (modelsDirectory). ${keptRemedy}`,
+      };
+    case "lost":
+      return {
+        what: "another process has begun to download it, as this one gave no sign of life for long",
+        remedy: "Call it again: it waits for the other. Do not block the event loop meanwhile.",
       };
     case "damaged":
       return {

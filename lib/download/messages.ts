@@ -9,9 +9,13 @@ export interface DownloadRequest {
 /** Why a download failed: what the server said, what the network or the disk did, what the file is. */
 export type DownloadFailure =
   | { kind: "status"; status: number; url: string }
-  | { kind: "network" | "disk" | "damaged" | "other"; reason: string };
+  | { kind: "network" | "disk" | "damaged" | "other"; reason: string }
+  /** Another process writes its file. */
+  | { kind: "lost" };
 
 export type DownloadMessage =
+  /** The file is not there; it waits for `writeMessage`. */
+  | { type: "missing" }
   | { type: "progress"; downloadedBytes: number; totalBytes: number }
   /** It goes on trying. */
   | { type: "trouble"; failure: DownloadFailure }
@@ -21,5 +25,7 @@ export type DownloadMessage =
   | { type: "failed"; failure: DownloadFailure }
   | { type: "cancelled" };
 
-/** The one message to the thread: end, and keep what has come. */
+/** To the thread: it may write, as no other process does. */
+export const writeMessage = "write";
+/** To the thread: end, and keep what has come. */
 export const cancelMessage = "cancel";

@@ -38,6 +38,15 @@ export function fileNameOf(uri: string): string | undefined {
   return `${query}${place}`.replace(/[^\w.-]+/g, "_");
 }
 
+/**
+ * The name for what cannot be downloaded twice at the same time: a file, or a repository of the hub,
+ * whose URIs name one file in several ways.
+ */
+export function lockNameOf(uri: string): string {
+  const repository = /^\w+:(?:\/\/)?([^/:#]+\/[^/:#]+)/.exec(uri)?.[1];
+  return (fileNameOf(uri) ?? `hf_${repository ?? uri}`).replace(/[^\w.-]+/g, "_");
+}
+
 function shortHash(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 8);
 }

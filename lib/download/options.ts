@@ -6,6 +6,8 @@ export interface ResolveModelOptions {
   modelsDirectory?: string;
   /** Called while it is downloaded, some ten times a second. What it throws ends the download. */
   onDownloadProgress?: (progress: DownloadProgress) => void;
+  /** Called, at most once, if another call or process is downloading it, which is waited for. */
+  onWait?: () => void;
   /** Seconds without a byte after which a download has failed, 1…3600. Default 30. */
   stallSeconds?: number;
   /** Aborts the download; what has come is kept. */
@@ -34,12 +36,14 @@ export function checkDownloadOptions({
 export function resolveStallSeconds(options: ResolveModelOptions): number {
   object("resolveModel's options", options, resolveModelKeys);
   checkDownloadOptions(options);
+  checkFunction("onWait", options.onWait);
   return number("stallSeconds", options.stallSeconds, 30, 1, 3600);
 }
 
 const resolveModelKeys = [
   "modelsDirectory",
   "onDownloadProgress",
+  "onWait",
   "stallSeconds",
   "signal",
 ] satisfies (keyof ResolveModelOptions)[];

@@ -1,19 +1,25 @@
 import path from "node:path";
 import { checkModelFile } from "../model";
 import type { ResolvedModel } from "../options";
-import { Turnstile } from "../turnstile";
 import { download } from "./download";
-import { checkModelUri, defaultModelsDirectory, fileNameOf, isModelUri } from "./model-uri";
+import {
+  checkModelUri,
+  defaultModelsDirectory,
+  fileNameOf,
+  isModelUri,
+  lockNameOf,
+} from "./model-uri";
 import { type DownloadOptions, resolveStallSeconds, type ResolveModelOptions } from "./options";
 
 /**
  * The path of a model: a path as it is, and a URI after downloading what is not there yet. URIs are
  * hf:user/repo:quant, hf:user/repo/file.gguf and the http(s) address of a GGUF file; of a split model,
  * that of its first part, …-00001-of-0000N.gguf, for all of them. A download that was cut goes on
- * where it was, and has its own name only when it is complete.
+ * where it was, and has its own name only when it is complete. Who asks for a model that another call or
+ * another process is downloading waits for it.
  *
  * Rejects with ERR_INVALID_ARGUMENT, ERR_FILE_NOT_FOUND (a path), ERR_DOWNLOAD_FAILED or ERR_ABORTED,
- * or with what onDownloadProgress throws.
+ * or with what onDownloadProgress or onWait throws.
  */
 export async function resolveModel(
   uriOrPath: string,
@@ -25,18 +31,19 @@ export async function resolveModel(
     return uriOrPath;
   }
   checkModelUri(uriOrPath);
-  const { modelsDirectory = defaultModelsDirectory(), onDownloadProgress } = options;
+  const { modelsDirectory = defaultModelsDirectory(), onDownloadProgress, onWait } = options;
   const signal = options.signal ?? new AbortController().signal;
   const directory = path.resolve(modelsDirectory);
-  const leave = await turnstileOf(`${directory}\n${uriOrPath}`).enter(signal);
-  try {
-    return await download(
-      { uri: uriOrPath, directory, fileName: fileNameOf(uriOrPath) },
-      { onProgress: onDownloadProgress, stallSeconds, signal },
-    );
-  } finally {
-    leave();
-  }
+  return await download(
+    { uri: uriOrPath, directory, fileName: fileNameOf(uriOrPath) },
+    {
+      lockName: lockNameOf(uriOrPath),
+      onProgress: onDownloadProgress,
+      onWait,
+      stallSeconds,
+      signal,
+    },
+  );
 }
 
 /** Models with files for their URIs. */
@@ -54,13 +61,4 @@ export async function downloaded<
   });
   const target = await local(models.target);
   return { ...models, target, ...(models.draft && { draft: await local(models.draft) }) };
-}
-
-/** Calls for one model wait for each other: the second finds what the first has downloaded. */
-const turnstiles = new Map<string, Turnstile>();
-
-function turnstileOf(key: string): Turnstile {
-  let turnstile = turnstiles.get(key);
-  if (turnstile === undefined) turnstiles.set(key, (turnstile = new Turnstile()));
-  return turnstile;
 }

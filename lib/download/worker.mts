@@ -15,6 +15,7 @@ import {
   type DownloadFailure,
   type DownloadMessage,
   type DownloadRequest,
+  writeMessage,
 } from "./messages.js";
 
 const { uri, directory, fileName } = workerData as DownloadRequest;
@@ -75,11 +76,16 @@ function fail(error: unknown): void {
 /** When it was last told how far it is; undefined: nothing had to be downloaded. */
 let toldAt: number | undefined;
 
+const place = { directory, ...(fileName !== undefined && { fileName }), cli: false };
+
+/** The file if it is there, without a request. */
+function find(): Promise<string | undefined> {
+  return resolveModelFile(uri, { ...place, download: false }).catch(() => undefined);
+}
+
 async function download(): Promise<string> {
   return resolveModelFile(uri, {
-    directory,
-    ...(fileName !== undefined && { fileName }),
-    cli: false,
+    ...place,
     deleteTempFileOnCancel: false,
     signal: cancellation.signal,
     onProgress: ({ downloadedSize, totalSize }) => {
@@ -126,8 +132,26 @@ async function sha256(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
+/** Resolves when this thread may write, or was cancelled. */
+function permission(): Promise<void> {
+  return new Promise((resolve) => {
+    parentPort?.on("message", (message) => {
+      if (message === cancelMessage) cancellation.abort();
+      if (message === cancelMessage || message === writeMessage) resolve();
+    });
+  });
+}
+
 async function run(): Promise<void> {
-  const file = await download();
+  const permitted = permission();
+  const there = await find();
+  if (there !== undefined) {
+    tell({ type: "done", path: there });
+    return;
+  }
+  tell({ type: "missing" });
+  await permitted;
+  const file = await download(); // another process may have done it meanwhile
   if (cancellation.signal.aborted) {
     tell({ type: "cancelled" }); // the downloader then resolves as if it had all
     return;
@@ -146,7 +170,4 @@ async function run(): Promise<void> {
 
 process.on("unhandledRejection", fail);
 process.on("uncaughtException", fail);
-parentPort?.on("message", (message) => {
-  if (message === cancelMessage) cancellation.abort();
-});
 await run().catch(fail);

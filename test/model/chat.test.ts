@@ -133,6 +133,38 @@ test("tools and variables go to the template", async () => {
   expect(engine.detokenize((await state()).tokens)).toMatch(/^\s*add Monday Tom/);
 });
 
+test("a tool's call and result go through the template, and in a session nothing is evaluated twice", async () => {
+  const chatTemplate = `{% if tools %}<|user|>Tools: {{ tools | tojson }}<|end|>{% endif %}
+    {%- for message in messages %}
+      {%- if message.role == 'tool' %}<|user|>{{ message.name }} gave {{ message.content }}<|end|>
+      {%- else %}{{ '<|' ~ message.role ~ '|>' ~ message.content }}
+        {%- for call in message.tool_calls or [] %} call {{ call.function.name }}
+          {%- for name, value in call.function.arguments | items %} {{ name }}={{ value }}{% endfor %}
+        {%- endfor %}<|end|>
+      {%- endif %}
+    {%- endfor %}<|assistant|>`;
+  const tools = [{ type: "function", function: { name: "multiply" } }];
+  const call = { type: "function", function: { name: "multiply", arguments: { a: 3, b: 12 } } };
+  const result: ChatMessage = { role: "tool", name: "multiply", content: "36" };
+
+  const asked = { role: "assistant" as const, content: "", tool_calls: [call] };
+  await engine.chat([user(first), asked, result], { chatTemplate, tools, maxTokens: 1 });
+  const text = engine.detokenize((await state()).tokens);
+  expect(text).toContain('Tools: [{"type": "function", "function": {"name": "multiply"}}]');
+  expect(text).toMatch(/call multiply a=3 b=12\s*multiply gave 36/);
+
+  const session = engine.createChatSession({ chatTemplate, tools });
+  const { stats, tokens } = await session.send(first, brief);
+  const answer = await session.send(result, brief);
+  expect(answer.stats.reusedTokens).toBe(stats.promptTokens + tokens.length - 1);
+  expect(session.history.map(({ role }) => role)).toEqual([
+    "user",
+    "assistant",
+    "tool",
+    "assistant",
+  ]);
+});
+
 describe("in a small context", () => {
   let small: Engine;
 

@@ -13,8 +13,11 @@ export const chromiumFile = (process.env.PATH ?? "")
   .find((file) => existsSync(file));
 
 export function launchChromium(): Promise<Browser> {
+  if (chromiumFile === undefined) {
+    throw new Error(`There is none of ${names.join(", ")} in PATH; install chromium.`);
+  }
   return chromium.launch({
-    executablePath: chromiumFile!,
+    executablePath: chromiumFile,
     args: [
       "--no-sandbox", // which root, as in CI, may not have
       "--disable-gpu",

@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
+import { root } from "./child";
+import { launchChromium } from "./chromium";
 import { cli, draft, RunningCli, target, TypedCli } from "./cli";
+import { terminalPage } from "./terminal-page";
 
 const brief = ["chat", "--threads", "1", "--max-tokens", "20"];
 const prompt = /> \x1b\[3G/; // eslint-disable-line no-control-regex
@@ -159,3 +162,27 @@ test.each([
   running.kill(signal);
   expect(await running.end()).toEqual({ status: code, signal: null });
 });
+
+// npm run screenshots
+if (process.env.SPECDECPP_SCREENSHOTS) {
+  test("screenshots of a conversation with /explain and /stats", async () => {
+    const chat = new TypedCli(["chat", "--max-tokens", "60", "--stop", "schedule"]);
+    await chat.until(prompt);
+    for (const line of ["/explain", question, "/stats"]) {
+      chat.type(`${line}\r`);
+      await chat.until(prompt);
+    }
+    chat.type(ctrlD);
+    await chat.end();
+    const start = chat.screen.indexOf("The embedded pair answers");
+    const text = chat.screen.slice(start, chat.screen.lastIndexOf("> ")).trimEnd();
+    const browser = await launchChromium();
+    for (const colorScheme of ["light", "dark"] as const) {
+      const page = await browser.newPage({ colorScheme, viewport: { width: 1000, height: 400 } });
+      await page.setContent(terminalPage(text));
+      const image = path.join(root, `docs/images/chat-${colorScheme}.png`);
+      await page.locator("pre").screenshot({ path: image });
+    }
+    await browser.close();
+  });
+}

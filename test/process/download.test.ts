@@ -2,12 +2,14 @@
 
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statfsSync,
   statSync,
+  utimesSync,
 } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -17,6 +19,7 @@ import { demoDraft, shippedTarget, prompt, threads } from "../support/demo";
 import { rejection } from "../support/expect-error";
 import { ModelServer } from "../support/model-server";
 import { splitGguf } from "../support/split-gguf";
+import { run } from "./child";
 import { RunningCli } from "./cli";
 
 const draft = readFileSync(demoDraft);
@@ -152,10 +155,84 @@ test("a disk that would be full is told of at once", async () => {
   expect(failed.message).toMatch(/bytes are to come, and \d+ are free in .*modelsDirectory/);
 });
 
-test("what cannot name a model is refused before any request", async () => {
+test("a disk that fills up meanwhile costs an error, and the download goes on when there is room", async () => {
+  const disk = path.join(folder, "disk");
+  mkdirSync(disk);
+  const mounted = run("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", disk]);
+  if (mounted.status !== 0) {
+    console.warn(`not tested, no tmpfs can be mounted here: ${mounted.stderr}`);
+    return;
+  }
+  try {
+    const uri = `${server.url}/models/target.gguf`;
+    const filler = path.join(disk, "filler");
+    server.beforeBytes = () => {
+      if (server.sentBytes > 0 && !existsSync(filler)) run("dd", ["if=/dev/zero", `of=${filler}`]);
+    };
+    const failed = await rejection(
+      resolveModel(uri, { modelsDirectory: disk }),
+      "ERR_DOWNLOAD_FAILED",
+    );
+    expect(failed.message).toMatch(/(ENOSPC|are free).*modelsDirectory.*goes on from there/);
+    rmSync(filler);
+    server.beforeBytes = () => undefined;
+    const file = await resolveModel(uri, { modelsDirectory: disk });
+    expect(readFileSync(file).equals(target)).toBe(true);
+  } finally {
+    run("umount", [disk]);
+  }
+});
+
+test("what cannot name a model, and what is no option, is refused before any request", async () => {
   await rejection(resolveModel("hf:nobody"), "ERR_INVALID_ARGUMENT");
+  const noFunction = { onWait: 5 } as object;
+  await rejection(resolveModel("hf:user/pair-GGUF", noFunction), "ERR_INVALID_ARGUMENT");
   await rejection(resolveModel("/no/such/file.gguf"), "ERR_FILE_NOT_FOUND");
   expect(server.requests).toEqual([]);
+});
+
+/** Until the downloader notes behind the file's end which chunks it has. */
+async function untilBegun(): Promise<void> {
+  while (!files().some((name) => sizeOf(name) > target.length)) await setTimeout(20);
+}
+
+const sizeOf = (name: string): number =>
+  statSync(path.join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
+
+test("a second process waits for the first one's download, and goes on with it when that ends", async () => {
+  const args = ["pull", `${server.url}/models/target.gguf`, "--models-dir", folder];
+  server.limitBytes = 6 * 2 ** 20;
+  server.atLimit = "silent";
+  const first = new RunningCli(args);
+  await untilBegun();
+  const requests = server.requests.length;
+  const second = new RunningCli(args);
+  await second.until("stderr", /target\.gguf: waiting for another download of it to end/);
+  expect(server.requests).toHaveLength(requests);
+
+  first.kill("SIGINT");
+  expect(await first.end()).toMatchObject({ status: 130 });
+  server.limitBytes = Infinity;
+  server.sentBytes = 0;
+  expect(await second.end()).toMatchObject({ status: 0 });
+  expect(readFileSync(second.stdout.trim()).equals(target)).toBe(true);
+  expect(server.sentBytes).toBeLessThan(target.length);
+  expect(files()).toEqual([path.basename(second.stdout.trim())]);
+});
+
+test("a lock that a killed process has left does not last", async () => {
+  const uri = `${server.url}/models/target.gguf`;
+  const lock = path.join(
+    folder,
+    path.basename(await resolveModel(uri, { modelsDirectory: folder })),
+  );
+  rmSync(lock);
+  mkdirSync(`${lock}.lock`);
+  const before = Date.now() / 1000 - 20;
+  utimesSync(`${lock}.lock`, before, before);
+  const file = await resolveModel(uri, { modelsDirectory: folder });
+  expect(readFileSync(file).equals(target)).toBe(true);
+  expect(files()).toEqual([path.basename(file)]);
 });
 
 test("Ctrl-C ends pull with 130, and the same command goes on and prints the path", async () => {
@@ -163,10 +240,7 @@ test("Ctrl-C ends pull with 130, and the same command goes on and prints the pat
   server.limitBytes = 6 * 2 ** 20;
   server.atLimit = "silent";
   const interrupted = new RunningCli(args);
-  // The downloader notes behind the file's end which chunks it has.
-  while (!files().some((name) => statSync(path.join(folder, name)).size > target.length)) {
-    await setTimeout(20);
-  }
+  await untilBegun();
   interrupted.kill("SIGINT");
   expect(await interrupted.end()).toEqual({ status: 130, signal: null });
   expect(files()).toEqual([expect.stringMatching(/\.ipull$/)]);

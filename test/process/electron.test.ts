@@ -303,13 +303,13 @@ async function answerOfEngine(options: { stopRule: string; maxTokens: number }) 
 /** What the page must show, from the rounds of the same answer. */
 async function expectedTokens(): Promise<Shown[]> {
   await using engine = await demoEngine();
-  const { rounds = [], tokens } = await engine.generate(chat(question), {
+  const { rounds = [], tokens } = await engine.chat([{ role: "user", content: question }], {
     stopRule: "confidence",
     maxTokens: 200,
     details: true,
   });
   const left = [...tokens];
-  return rounds.flatMap(({ generated, drafted, accepted, draft = [] }) => {
+  const shown = rounds.flatMap(({ generated, drafted, accepted, draft = [] }) => {
     const kept = left.splice(0, generated);
     const show = (ids: number[], fate: string) =>
       ids.map((id) => ({ text: engine.detokenize([id]), fate })).filter(({ text }) => text !== "");
@@ -320,4 +320,6 @@ async function expectedTokens(): Promise<Shown[]> {
       ...show(kept.slice(accepted), own),
     ];
   });
+  shown[0]!.text = shown[0]!.text.slice(1); // the space is the vocabulary's
+  return shown;
 }

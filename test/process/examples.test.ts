@@ -2,21 +2,39 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { deepen, type GenerationStats } from "../../lib";
 import { chat, demoDraft, demoEngine, demoTarget } from "../support/demo";
 import { root, run } from "./child";
 
+/** What the examples write is here. */
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), "specdecpp-test-"));
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
 const example = (name: string): string => path.join(root, "examples", `${name}.mjs`);
 
 test.each([
   ["generate", [], /\n\d+ tokens in \d+ passes .*, ended by eog; \d+ of \d+ drafted/],
   ["stream", [demoTarget, demoDraft], /\w+\n$/],
+  ["chat", [], /^> Tom has [^]*\n> He gives [^]*\n4 messages in the history\n$/],
+  [
+    "train-head",
+    [],
+    /^Traced [^]*\nEpoch 1: .*\n[^]*: the head\n[^]*\nhead:0\.6: .*\n.*head\.gguf: /,
+  ],
   ["custom-rule", [], /^none +1\.00 .*\nfixed:4 .*\nfixed:8 .*\nfollows-acceptance +[1-9]\.\d\d /],
 ])("%s.mjs runs to its end", (name, models, expected) => {
-  const { status, stdout, stderr } = run(process.execPath, [example(name), ...models]);
+  const env = { ...process.env, TMPDIR: folder };
+  const { status, stdout, stderr } = run(process.execPath, [example(name), ...models], env);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toMatch(expected);
 });
@@ -71,8 +89,9 @@ describe("http-server.mjs", () => {
     leaving.abort();
     const next = await post(JSON.stringify({ prompt: "Twice", maxTokens: 5 }));
     expect(parseEvents(await next.text()).at(-1)).toMatchObject({ event: "end" });
-    const [, count] = /a client went away after (\d+) tokens/.exec(log) ?? [];
-    expect(Number(count)).toBeLessThan(300);
+    const pattern = /a client went away after (\d+) tokens/;
+    while (!pattern.test(log)) await once(server.stderr!, "data");
+    expect(Number(pattern.exec(log)![1])).toBeLessThan(300);
   });
 
   test.each([

@@ -13,6 +13,8 @@ export class ModelServer {
   /** Of all files together: behind it the server is gone, or silent. */
   limitBytes = Infinity;
   atLimit: "gone" | "silent" = "gone";
+  /** Called before bytes of a file are sent. */
+  beforeBytes = (): void => undefined;
   /** Answers every request with it. */
   status = 200;
   /** The SHA-256 that is told of every file; the true one by default. */
@@ -103,6 +105,7 @@ export class ModelServer {
       response.flushHeaders(); // the downloader asks for the size with a GET whose body it never reads
       return;
     }
+    this.beforeBytes();
     const room = this.limitBytes - this.sentBytes;
     const bytes =
       from < file.length

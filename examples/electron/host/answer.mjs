@@ -1,14 +1,14 @@
 import { Fates } from "./fates.mjs";
 
 /**
- * Answers a prompt: yields the messages of its rounds, then that of its end.
+ * Answers a question: yields the messages of its rounds, then that of its end.
  *
  * @param {import("specdecpp").Engine} engine
- * @param {string} prompt
+ * @param {string} question
  * @param {import("specdecpp").GenerateOptions} options
  * @returns {AsyncGenerator<import("../protocol.mjs").Round | import("../protocol.mjs").Answered>}
  */
-export async function* answer(engine, prompt, options) {
+export async function* answer(engine, question, options) {
   const fates = new Fates(engine);
   const figures = {
     generated: 0,
@@ -18,7 +18,7 @@ export async function* answer(engine, prompt, options) {
     tokensPerSecond: 0,
     draftLengths: [],
   };
-  const chunks = engine.stream(prompt, options);
+  const chunks = chunksOf(engine, question, options);
   let millis = 0;
   for (let first = true; ; first = false) {
     const start = performance.now();
@@ -35,6 +35,16 @@ export async function* answer(engine, prompt, options) {
     addRound(figures, round);
     figures.tokensPerSecond = (figures.generated / millis) * 1000;
     yield { type: "round", tokens: fates.of(round, tokens), figures };
+  }
+}
+
+/** In the form of the model's chat template; a model without one continues the text. */
+async function* chunksOf(engine, question, options) {
+  try {
+    return yield* engine.chatStream([{ role: "user", content: question }], options);
+  } catch (error) {
+    if (error.code !== "ERR_NO_CHAT_TEMPLATE") throw error;
+    return yield* engine.stream(question, options);
   }
 }
 

@@ -67,8 +67,7 @@ export class Client {
   }
 
   async #answer({ question, options }, signal) {
-    const prompt = this.#models.toPrompt(question);
-    const rounds = answer(this.#models.engine, prompt, { ...options, signal });
+    const rounds = answer(this.#models.engine, question, { ...options, signal });
     for await (const message of rounds) this.#send(message);
   }
 }

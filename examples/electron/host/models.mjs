@@ -10,7 +10,6 @@ const dataFolder = process.argv[2] ?? os.tmpdir();
 /** The models that all pages share. */
 export class Models {
   #engine;
-  #embedded = false;
   /** The loading before: one at a time. */
   #loading = Promise.resolve();
   /** @type {import("../protocol.mjs").Models | undefined} */
@@ -33,8 +32,7 @@ export class Models {
 
   async #load(choice, threads, onLoadProgress, signal) {
     await this.#free();
-    const isEmbedded = "idleLayers" in choice;
-    const { target, draft } = isEmbedded ? await embedded(choice.idleLayers) : choice;
+    const { target, draft } = "idleLayers" in choice ? await embedded(choice.idleLayers) : choice;
     const settings = threads === undefined ? {} : { threads };
     const engine = await createEngine({
       target: { path: target, ...settings },
@@ -51,7 +49,6 @@ export class Models {
       throw error;
     }
     this.#engine = engine;
-    this.#embedded = isEmbedded;
   }
 
   async #free() {
@@ -59,11 +56,6 @@ export class Models {
     this.#engine = undefined;
     this.described = undefined;
     await engine?.dispose();
-  }
-
-  /** The embedded pair knows questions in this form; a text for another model is continued as it is. */
-  toPrompt(question) {
-    return this.#embedded ? `<|user|>${question}<|assistant|>` : question;
   }
 }
 

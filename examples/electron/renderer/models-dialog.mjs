@@ -14,7 +14,9 @@ export function setUpModelsDialog(send) {
     byId(`choose-${model}`).addEventListener("click", async () => {
       own[model] = (await window.specdecpp.chooseModel()) ?? own[model];
       if (!own[model]) return;
-      byId(`${model}-path`).value = own[model];
+      const path = byId(`${model}-path`);
+      path.value = own[model].split(/[\\/]/).at(-1);
+      path.title = own[model];
       byId("choice").elements.pair.value = "own";
       update();
     });
