@@ -50,6 +50,7 @@ function optionsOf(more: Partial<NativeHeadTrainerOptions> = {}): NativeHeadTrai
     threads: 1,
     rejectionWeight: 1,
     weightDecay: 0.01,
+    stateDropout: 0,
     mean: new Float32Array([0.5, -1]),
     deviation: new Float32Array([1, 2]),
     ...more,
