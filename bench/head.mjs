@@ -19,6 +19,7 @@ const { outputsOf, reachedBy } = require("../dist/head/outputs.js");
 const { predictorsOf } = require("../dist/head/predictors.js");
 const { makeTokenTable, noTokens, withTokens } = require("../dist/head/token-table.js");
 const { trainOn } = require("../dist/head/train-head.js");
+const { uniform } = require("../dist/random.js");
 const { drawResamples, figure } = require("../dist/replay/bootstrap.js");
 
 const { values } = parseArgs({
@@ -246,6 +247,18 @@ const onlyReached = (/** @type {Examples} */ examples) => ({
   labels: examples.labels.map((label, i) => (examples.reached[i] === 1 ? label : NaN)),
 });
 
+/** States that are missing, as zeros, in a share of the drafts: so that what else is known is learnt for itself. */
+const stateDropout = (/** @type {number} */ share) => (/** @type {Examples} */ examples) => {
+  const random = uniform(7);
+  const states = examples.states.slice();
+  let dropped = false;
+  for (let i = 0; i < examples.count; ++i) {
+    if (examples.position[i] === 0) dropped = random() < share;
+    if (dropped) states.fill(0, i * examples.width, (i + 1) * examples.width);
+  }
+  return { ...examples, states };
+};
+
 /** What is changed, of options, of the data, or of what a head sees. */
 const variants = [
   { name: "as it is" },
@@ -260,9 +273,14 @@ const variants = [
   },
   { name: "no scalars of the previous token", see: withoutColumns(/^previous\./) },
   { name: "no position", see: withoutColumns(/^log-position$/) },
+  { name: "without log-ratio and log-others", see: withoutColumns(/log-ratio$|log-others$/) },
+  ...[0.1, 0.3, 0.5].map((share) => ({
+    name: `states missing in ${100 * share} % of drafts`,
+    train: stateDropout(share),
+  })),
   { name: "with the text's recent acceptance", see: withRecent },
   ...[0, 1, 2, 3, 4].map((depth) => ({ name: `depth ${depth}`, options: { depth } })),
-  ...[16, 32, 64, 128, 256].map((hidden) => ({ name: `hidden ${hidden}`, options: { hidden } })),
+  ...[8, 16, 32, 64, 128, 256].map((hidden) => ({ name: `hidden ${hidden}`, options: { hidden } })),
   ...[0, 8, 16, 64, 128].map((tokenColumns) => ({
     name: `${tokenColumns} numbers of the drawn token`,
     options: { tokenColumns },
@@ -271,6 +289,10 @@ const variants = [
   ...[0, 0.01, 0.1, 0.3, 1].map((weightDecay) => ({
     name: `weight decay ${weightDecay}`,
     options: { weightDecay },
+  })),
+  ...[0, 0.1, 0.2, 0.3, 0.5].map((stateDropout) => ({
+    name: `state dropout ${stateDropout}`,
+    options: { stateDropout },
   })),
   ...[3e-4, 1e-3, 2e-3, 4e-3, 8e-3].map((learningRate) => ({
     name: `learning rate ${learningRate}`,

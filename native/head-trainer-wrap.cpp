@@ -28,6 +28,7 @@ HeadTrainerWrap::HeadTrainerWrap(const Napi::CallbackInfo& info) : Napi::ObjectW
     options.threads = intProperty(given, "threads");
     options.rejectionWeight = numberProperty(given, "rejectionWeight");
     options.weightDecay = numberProperty(given, "weightDecay");
+    options.stateDropout = numberProperty(given, "stateDropout");
     const auto mean = arrayProperty<float>(given, "mean");
     const auto deviation = arrayProperty<float>(given, "deviation");
     options.scaling = {{mean.begin(), mean.end()}, {deviation.begin(), deviation.end()}};

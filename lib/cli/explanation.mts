@@ -5,6 +5,7 @@ import type {
   DraftedToken,
   Engine,
   GenerationChunk,
+  HeadLogits,
   OutputToken,
   RoundInfo,
   StopReason,
@@ -52,6 +53,8 @@ const indent = 5;
 /** Where it is shown: `width` in characters, Infinity for lines of any length. */
 export interface Page {
   width: number;
+  /** Whether there is a head, whose scores are to be explained. */
+  head: boolean;
   colours: boolean;
 }
 
@@ -73,6 +76,12 @@ export class Explanation {
       "0.90→0.80",
       "its probability under the draft, and under the target (at temperature 0: those of 1)",
     ]);
+    if (this.page.head) {
+      rows.push([
+        "(0.70 0.80 0.90)",
+        "the head's probability that it is accepted: before it was drawn, when it was, when the draft had read it (-: not asked)",
+      ]);
+    }
     const lines = formatTable(rows, "left").split("\n");
     const names = Object.keys(fates) as Fate[];
     return `${lines.map((line, i) => this.#paint(line, names[i])).join("\n")}\n`;
@@ -153,6 +162,15 @@ interface Cell {
   fate?: Fate;
 }
 
-function probabilities({ q, p }: DraftedToken): string {
-  return `${formatProbability(q)}→${formatProbability(p)}`;
+function probabilities({ q, p, head }: DraftedToken): string {
+  const both = `${formatProbability(q)}→${formatProbability(p)}`;
+  return head === undefined ? both : `${both} ${scores(head)}`;
+}
+
+/** What a head says, as probabilities. */
+function scores({ before, newest, older }: HeadLogits): string {
+  const each = [before, newest, older].map((logit) =>
+    Number.isNaN(logit) ? "-" : formatProbability(1 / (1 + Math.exp(-logit))),
+  );
+  return `(${each.join(" ")})`;
 }

@@ -64,8 +64,8 @@ export class AcceptanceHead {
   }
 
   /**
-   * Loads a head file, as trainHead writes it. Rejects with ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD (damaged) or
-   * ERR_HEAD_MISMATCH (not a head).
+   * Loads a head file, as trainHead writes it. Rejects with ERR_FILE_NOT_FOUND, or ERR_MODEL_LOAD for
+   * what is damaged, and for what is no head.
    */
   static async load(path: string): Promise<AcceptanceHead> {
     checkModelFile(path);

@@ -74,9 +74,10 @@ export function survivalMetadata(verifier: SurvivalOf, { slope, bias }: Calibrat
 /** The options that a head's bytes depend on, the traces apart. */
 export function settingsOf(options: ResolvedTraining): Record<string, unknown> {
   const { kind, depth, tied, hidden, tokenColumns, epochs, patience, batchSize } = options;
-  const { learningRate, weightDecay, rejectionWeight, calibrate, type, seed } = options;
+  const { learningRate, weightDecay, stateDropout, rejectionWeight } = options;
+  const { calibrate, type, seed } = options;
   return {
     ...{ kind, depth, tied, hidden, tokenColumns, epochs, patience, batchSize },
-    ...{ learningRate, weightDecay, rejectionWeight, calibrate, type, seed },
+    ...{ learningRate, weightDecay, stateDropout, rejectionWeight, calibrate, type, seed },
   };
 }

@@ -80,7 +80,7 @@ export async function importHead(given: ImportHeadOptions): Promise<ImportHeadRe
       () =>
         new HeadTrainer({
           ...{ shape, parameters, mean: none, deviation: none },
-          ...{ seed: 0, threads: 1, rejectionWeight: 1, weightDecay: 0 },
+          ...{ seed: 0, threads: 1, rejectionWeight: 1, weightDecay: 0, stateDropout: 0 },
         }),
     );
     await callAsync(() => trainer.save(out, metadata, type));

@@ -154,7 +154,7 @@ class Training {
   }
 
   #makeTrainer(weights?: Uint8Array): NativeHeadTrainer {
-    const { kind, seed, threads, rejectionWeight, weightDecay } = this.options;
+    const { kind, seed, threads, rejectionWeight, weightDecay, stateDropout } = this.options;
     const { mean, deviation } =
       kind === "paper"
         ? { mean: new Float32Array(), deviation: new Float32Array() }
@@ -164,7 +164,7 @@ class Training {
     return call(
       () =>
         new HeadTrainer({
-          ...{ shape, seed, threads, rejectionWeight, weightDecay, mean, deviation },
+          ...{ shape, seed, threads, rejectionWeight, weightDecay, stateDropout, mean, deviation },
           ...(weights && { weights }),
         }),
     );

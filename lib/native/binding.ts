@@ -294,6 +294,8 @@ export interface NativeHeadTrainerOptions {
   rejectionWeight: number;
   /** Of AdamW, on matrices; not multiplied by anything but the learning rate. */
   weightDecay: number;
+  /** The share of a state's numbers that a step leaves out, [0, 1). */
+  stateDropout: number;
   /** [columns] each, to standardize scalars by; deviations are above 0. */
   mean: Float32Array;
   deviation: Float32Array;

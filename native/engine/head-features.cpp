@@ -28,7 +28,7 @@ struct NamedColumn {
 };
 
 // A new column goes to the end, so that no trainer's or file's order changes.
-const std::array<NamedColumn, 14> table = {{
+const std::array<NamedColumn, 18> table = {{
     {"logit-mode", false, [](const HeadFeatures& f) { return logOdds(f.shape.mode); }},
     {"margin", false, [](const HeadFeatures& f) { return f.shape.margin; }},
     {"root-entropy", false, [](const HeadFeatures& f) { return std::sqrt(f.shape.entropy); }},
@@ -52,6 +52,14 @@ const std::array<NamedColumn, 14> table = {{
     {"previous.root-entropy", false,
      [](const HeadFeatures& f) { return ifAny(f, [](const DrawnFeatures& y) { return std::sqrt(y.shape.entropy); }); }},
     {"first", false, [](const HeadFeatures& f) { return f.drafted == 0 ? 1.0 : 0.0; }},
+    {"log-ratio", false, [](const HeadFeatures& f) { return logRatio(f.shape); }},
+    {"drawn.log-others", true, [](const HeadFeatures& f) { return logOthers(f.logProbability); }},
+    {"previous.log-ratio", false,
+     [](const HeadFeatures& f) { return ifAny(f, [](const DrawnFeatures& y) { return logRatio(y.shape); }); }},
+    {"previous.log-others", false,
+     [](const HeadFeatures& f) {
+         return ifAny(f, [](const DrawnFeatures& y) { return logOthers(y.logProbability); });
+     }},
 }};
 
 } // namespace

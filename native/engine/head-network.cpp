@@ -2,6 +2,7 @@
 
 #include "error.h"
 #include "head-kernels.h"
+#include "random.h"
 
 #include <algorithm>
 #include <cmath>
@@ -64,8 +65,24 @@ HeadNetwork::Scratch HeadNetwork::makeScratch() const {
     return {panel(shape_.width), panel(shape_.width), panel(hiddenRows()), panel(maxHeadOutputs * shape_.scalars())};
 }
 
+void StateDropout::apply(std::span<float> state, size_t place) const {
+    if (share == 0) {
+        return;
+    }
+    // A number of 64 random bits decides about four of them.
+    const auto threshold = static_cast<uint64_t>(share * 0x1p16);
+    const auto scale = static_cast<float>(1 / (1 - share));
+    Random random(mixed(seed ^ mixed(place)));
+    uint64_t bits = 0;
+    for (size_t i = 0; i < state.size(); ++i) {
+        bits = i % 4 == 0 ? random.next() : bits >> 16U;
+        state[i] *= (bits & 0xffffU) < threshold ? 0.0F : scale;
+    }
+}
+
 // The states of a chunk as a panel; of examples that are not there any more, zeros.
-void HeadNetwork::readStates(const HeadExamples& examples, size_t first, size_t end, int chunk, Scratch& scratch) {
+void HeadNetwork::readStates(const HeadExamples& examples, size_t first, size_t end, int chunk, Scratch& scratch,
+                             const StateDropout& dropout) {
     const ptrdiff_t stride = rowStride(shape_.width);
     float* rows = inputs_[0].data() + chunk * lanes * stride;
     const auto width = static_cast<size_t>(shape_.width);
@@ -74,6 +91,7 @@ void HeadNetwork::readStates(const HeadExamples& examples, size_t first, size_t 
         if (example < end) {
             const auto state = static_cast<size_t>(examples.stateOf[example]);
             ggml_fp16_to_fp32_row(examples.states.data() + state * width, rows, shape_.width);
+            dropout.apply({rows, width}, static_cast<size_t>(chunk * lanes + lane));
         } else {
             std::fill(rows, rows + width, 0.0F);
         }
@@ -105,8 +123,8 @@ void HeadNetwork::readScalars(const HeadExamples& examples, size_t first, size_t
 }
 
 void HeadNetwork::forward(const float* parameters, const HeadExamples& examples, size_t first, size_t end, int chunk,
-                          Scratch& scratch) {
-    readStates(examples, first, end, chunk, scratch);
+                          Scratch& scratch, const StateDropout& dropout) {
+    readStates(examples, first, end, chunk, scratch, dropout);
     const size_t size = scratch.x.size();
     for (int i = 0; i < shape_.depth; ++i) {
         float* z = z_[static_cast<size_t>(i)].data() + at(chunk, shape_.width);

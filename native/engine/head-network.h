@@ -29,6 +29,14 @@ struct HeadScaling {
     void check(const HeadShape& shape) const;
 };
 
+// Numbers of states that training leaves out, so that no few of them are relied on (Srivastava et al. 2014). Which
+// ones depends on the seed and on the example's place in its batch.
+struct StateDropout {
+    double share = 0; // of them, [0, 1); the others are larger by 1 / (1 - share)
+    uint64_t seed = 0;
+    void apply(std::span<float> state, size_t place) const;
+};
+
 // The network of a head on panels of examples, one chunk of `lanes` of them after the other: forward, and the
 // gradients of activations backward. What gradients of weights are worked out from stays there for the whole
 // batch. Chunks are independent of one another, so different threads may work on them.
@@ -45,7 +53,7 @@ public:
 
     // Logits of up to `lanes` examples from `first` on.
     void forward(const float* parameters, const HeadExamples& examples, size_t first, size_t end, int chunk,
-                 Scratch& scratch);
+                 Scratch& scratch, const StateDropout& dropout = {});
 
     // [outputs][lanes] of a chunk; of a paper's head the difference of its two logits.
     void scores(int chunk, float* scores) const;
@@ -89,7 +97,8 @@ public:
     static void evaluate(const Gradient& gradient, int chunks, float* out);
 
 private:
-    void readStates(const HeadExamples& examples, size_t first, size_t end, int chunk, Scratch& scratch);
+    void readStates(const HeadExamples& examples, size_t first, size_t end, int chunk, Scratch& scratch,
+                    const StateDropout& dropout);
     void readScalars(const HeadExamples& examples, size_t first, size_t end, int chunk, Scratch& scratch);
     void forwardOutputs(const float* parameters, int chunk, const Scratch& scratch);
     void keepRows(int block, int chunk, const float* x);

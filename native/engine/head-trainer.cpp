@@ -64,9 +64,10 @@ HeadTrainer::HeadTrainer(HeadTrainerOptions options) : options_(std::move(option
     options_.shape.check();
     options_.scaling.check(options_.shape);
     if (options_.threads < 1 || !(options_.rejectionWeight > 0) || !std::isfinite(options_.rejectionWeight) ||
-        !(options_.weightDecay >= 0) || !std::isfinite(options_.weightDecay)) {
-        throw EngineError("ERR_INVALID_ARGUMENT", "A head's trainer needs a thread, a weight of rejections above 0 and "
-                                                  "a weight decay of at least 0.");
+        !(options_.weightDecay >= 0) || !std::isfinite(options_.weightDecay) || !(options_.stateDropout >= 0) ||
+        !(options_.stateDropout < 1)) {
+        throw EngineError("ERR_INVALID_ARGUMENT", "A head's trainer needs a thread, a weight of rejections above 0, a "
+                                                  "weight decay of at least 0 and a dropout of states from 0 to 1.");
     }
     parameters_.resize(shape().parameters());
     first_.resize(parameters_.size());
@@ -119,9 +120,10 @@ double HeadTrainer::train(const HeadExamples& examples, int batch, std::span<con
             const size_t begin = i * size;
             const size_t end = std::min(count, begin + size);
             const int chunks = chunksOf(end - begin);
+            const StateDropout dropout{options_.stateDropout, mixed(options_.seed) ^ mixed(steps_ + i)};
             for (int chunk = worker.index; chunk < chunks; chunk += worker.count) {
                 const size_t first = begin + static_cast<size_t>(chunk) * lanes;
-                network.forward(parameters_.data(), examples, first, end, chunk, scratch);
+                network.forward(parameters_.data(), examples, first, end, chunk, scratch, dropout);
                 losses[static_cast<size_t>(chunk)] = network.backward(parameters_.data(), examples, first, end, chunk,
                                                                       options_.rejectionWeight, scratch);
             }

@@ -15,7 +15,8 @@ struct HeadTrainerOptions {
     uint64_t seed = 0; // of the first weights
     int threads = 1;
     double rejectionWeight = 1;
-    double weightDecay = 0; // of matrices
+    double weightDecay = 0;  // of matrices
+    double stateDropout = 0; // the share of a state's numbers that a step leaves out, [0, 1)
 };
 
 // Trains a head by AdamW. The same calls give the same bytes with any number of threads: chunks of a batch and

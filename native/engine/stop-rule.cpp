@@ -13,6 +13,14 @@ constexpr double smallestSecond = 1e-6; // of a difference of two numbers, which
 
 } // namespace
 
+double logRatio(const Shape& shape) {
+    return std::log(shape.mode / std::max(shape.mode - shape.margin, smallestSecond));
+}
+
+double logOthers(double logProbability) {
+    return -std::log(std::max(-std::expm1(logProbability), smallestProbability));
+}
+
 Shape shapeOf(const Distribution& q) {
     double first = 0;
     double second = 0;
@@ -40,13 +48,13 @@ double Estimate::of(const Shape& shape, double logProbabilityOfToken, double hea
     }
     sum += margin * shape.margin;
     if (logRatio != 0) {
-        sum += logRatio * std::log(shape.mode / std::max(shape.mode - shape.margin, smallestSecond));
+        sum += logRatio * specdecpp::logRatio(shape);
     }
     if (logProbability != 0) {
         sum += logProbability * boundedLog(logProbabilityOfToken);
     }
     if (logOthers != 0) {
-        sum -= logOthers * std::log(std::max(-std::expm1(logProbabilityOfToken), smallestProbability));
+        sum += logOthers * specdecpp::logOthers(logProbabilityOfToken);
     }
     if (head != 0) {
         sum += head * headLogit;

@@ -17,6 +17,11 @@ struct Shape {
 
 Shape shapeOf(const Distribution& q);
 
+// ln(mode / second largest): how far the best token is ahead.
+double logRatio(const Shape& shape);
+// -ln(1 - q(token)): how little q leaves to other tokens.
+double logOthers(double logProbability);
+
 // An estimate of the probability that a token will be accepted: a weighted sum of features of q, as it
 // is, through the logistic function or through the exponential. Before the draw it knows q alone; after it, the token
 // too.
@@ -26,9 +31,9 @@ struct Estimate {
     double logitMode = 0;   // weights of: ln(mode / (1 - mode))
     double rootEntropy = 0; // √entropy
     double margin = 0;
-    double logRatio = 0;       // ln(mode / second largest)
+    double logRatio = 0;       // as above
     double logProbability = 0; // ln q(token); after the draw alone, as the next
-    double logOthers = 0;      // -ln(1 - q(token)): how little q leaves to other tokens
+    double logOthers = 0;      // as above
     double head = 0;           // the logit that a head gives of the token
     Link link = Link::identity;
 

@@ -13,6 +13,7 @@ export const notRun = [
   [/ Vulkan0 | --gpu-layers /, "needs a GPU; run by test/process/vulkan.test.ts"],
   [/gsm8k-test-500\.jsonl/, "how the embedded head was made, of prompts that are not kept"],
   [/^npx specdecpp train /, "trains for minutes; run by test/model/head.test.ts"],
+  [/ --head paper\.gguf /, "needs the head of a command that is not run"],
   [/^npx specdecpp import-head /, "imports somebody's file"],
   [/^npx specdecpp demo /, "compares for half a minute; .ci/run runs the demo"],
   [/^(cd examples\/electron|npm start|npm run dist)$/, "needs Electron's binary"],

@@ -159,15 +159,15 @@ TEST_SUITE("head rounds") {
         Gate gate;
         gate.when = Gate::When::afterDraw;
         gate.product = true;
-        gate.threshold = 0.3;
-        gate.estimate = {.bias = 1.2, .margin = 0.5, .head = 0.7, .link = Estimate::Link::logistic};
+        gate.threshold = 0.45;
+        gate.estimate = {.bias = 1, .margin = 0.5, .head = 0.7, .link = Estimate::Link::logistic};
         const Stops stops = checkStops(*demoHead(HeadKind::full), {.length = 5, .gate = gate},
                                        [&](const std::vector<DraftedToken>& all) {
                                            double product = 1;
                                            int drafted = 0;
                                            while (drafted < 5 && product >= gate.threshold) {
                                                const DraftedToken& drawn = all[static_cast<size_t>(drafted)];
-                                               product *= logistic(1.2 + 0.5 * drawn.shape.margin + 0.7 * drawn.newest);
+                                               product *= logistic(1 + 0.5 * drawn.shape.margin + 0.7 * drawn.newest);
                                                ++drafted;
                                            }
                                            return drafted;

@@ -157,7 +157,9 @@ TEST_SUITE("head trainer") {
             std::vector<uint8_t> one;
             for (const int threads : {1, 2, 3}) {
                 CAPTURE(threads);
-                HeadTrainer trainer(optionsOf(shape, threads));
+                HeadTrainerOptions options = optionsOf(shape, threads);
+                options.stateDropout = 0.3;
+                HeadTrainer trainer(options);
                 trainer.train(data.view(), 48, rates);
                 one = threads == 1 ? trainer.state() : one;
                 CHECK(trainer.state() == one);
@@ -169,16 +171,42 @@ TEST_SUITE("head trainer") {
         const HeadShape shape = fullShape(width, 2, false, 6, 3);
         const RandomExamples data(shape, 64, seed);
         const std::vector<float> rates = {0.01F, 0.02F, 0.03F, 0.01F};
-        HeadTrainer whole(optionsOf(shape));
+        HeadTrainerOptions options = optionsOf(shape);
+        options.stateDropout = 0.3;
+        HeadTrainer whole(options);
         whole.train(data.view(), 16, rates);
-        HeadTrainer begun(optionsOf(shape));
+        HeadTrainer begun(options);
         begun.train(data.part(0, 32), 16, std::span<const float>(rates).first(2));
-        HeadTrainerOptions other = optionsOf(shape);
-        other.seed = seed + 7;
-        HeadTrainer resumed(other);
+        HeadTrainer resumed(options);
+        CHECK(resumed.state() != begun.state());
         resumed.restore(begun.state());
         resumed.train(data.part(32, 32), 16, std::span<const float>(rates).last(2));
         CHECK(resumed.state() == whole.state());
+    }
+
+    TEST_CASE("dropout leaves out its share of a state, others at every place, and keeps the mean") {
+        constexpr size_t numbers = 1001; // no multiple of the four that are decided about at once
+        const StateDropout dropout{0.3, seed};
+        double kept = 0;
+        std::vector<float> before(numbers);
+        for (size_t place = 0; place < 100; ++place) {
+            std::vector<float> state(numbers, 7.0F);
+            dropout.apply(state, place);
+            CHECK(state != before);
+            before = state;
+            for (const float number : state) {
+                CHECK((number == 0 || number == doctest::Approx(10)));
+                kept += number / 10;
+            }
+        }
+        // 0.7 of 100,100 within five deviations, which are 0.0014.
+        CHECK(kept / (100 * numbers) == doctest::Approx(0.7).epsilon(0.0104));
+        std::vector<float> again(numbers, 7.0F);
+        dropout.apply(again, 99);
+        CHECK(again == before);
+        std::vector<float> whole(numbers, 7.0F);
+        StateDropout{0, seed}.apply(whole, 1);
+        CHECK(whole == std::vector<float>(numbers, 7.0F));
     }
 
     TEST_CASE("training finds what states and scalars tell, and masks hide it") {

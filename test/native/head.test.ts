@@ -50,6 +50,7 @@ function optionsOf(more: Partial<NativeHeadTrainerOptions> = {}): NativeHeadTrai
     threads: 1,
     rejectionWeight: 1,
     weightDecay: 0.01,
+    stateDropout: 0,
     mean: new Float32Array([0.5, -1]),
     deviation: new Float32Array([1, 2]),
     ...more,
@@ -228,6 +229,10 @@ test("scalars of a draft's steps are those of the formulas", () => {
     "previous.margin": 0,
     "previous.root-entropy": 0,
     first: 1,
+    "log-ratio": Math.log(0.6 / 0.35),
+    "drawn.log-others": Math.log(2),
+    "previous.log-ratio": 0,
+    "previous.log-others": 0,
   };
   const second = {
     ...first,
@@ -244,6 +249,10 @@ test("scalars of a draft's steps are those of the formulas", () => {
     "previous.margin": 0.25,
     "previous.root-entropy": 0.9,
     first: 0,
+    "log-ratio": Math.log(0.9 / 0.05),
+    "drawn.log-others": Math.log(10),
+    "previous.log-ratio": Math.log(0.6 / 0.35),
+    "previous.log-others": Math.log(2),
   };
   expect(Object.keys(first)).toEqual(addon.headColumns);
   for (const [row, expected] of [first, second].entries()) {

@@ -1,4 +1,6 @@
+import path from "node:path";
 import type { RuleSpeed } from "../../lib/bench/report";
+import { root } from "./child";
 import { cli, json, pair } from "./cli";
 
 // Claims about what it measures and prints, none about how fast that is.
@@ -47,11 +49,12 @@ test("--json has every rule beside plain decoding, of as many texts each as the 
   expect(advice).toMatch(/^(Use|Do without|This draft|So few)/);
 });
 
-test("the table has a line for each of the usual rules, and ends in the advice", () => {
-  const { status, stdout, stderr } = cli([...brief, "--temperature", "1"]);
+test("the table has a line for each of the usual rules, the head's too, and ends in the advice", () => {
+  const head = path.join(root, "models/demo/head.gguf");
+  const { status, stdout, stderr } = cli([...brief, "--temperature", "1", "--head", head]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toMatch(/^ +tokens\/s +speedup +tokens per pass +accepted +mean K\nnone /);
-  for (const rule of ["fixed:2", "fixed:4", "fixed:8", "expected"]) {
+  for (const rule of ["fixed:2", "fixed:4", "fixed:8", "expected", "head:0.7"]) {
     expect(stdout).toMatch(new RegExp(`^${rule} +\\d.* +\\d\\.\\d\\d.* (\\d+ %|-) +\\d`, "m"));
   }
   expect(stdout).toMatch(

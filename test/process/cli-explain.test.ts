@@ -14,7 +14,7 @@ interface Output {
     drafted: number;
     accepted: number;
     stopReason: string;
-    draft: { q: number; p: number }[];
+    draft: { q: number; p: number; head?: Record<"before" | "newest" | "older", number | null> }[];
   }[];
 }
 
@@ -79,6 +79,27 @@ test("a line is a round: what was drafted with q and p, what was kept, and why i
     expect(shown[i]).toMatch(new RegExp(`  \\[${share}${reasons[stopReason] ?? ""}\\]$`));
   }
   expect(new Set(rounds.map(({ drafted, accepted }) => accepted < drafted)).size).toBe(2);
+});
+
+test("what a head says of a token stands behind it, as probabilities; its logits are in the details", () => {
+  const head = path.join(root, "models/demo/head.gguf");
+  const options = [...drawn, "--stop", "fixed:2", "--head", head];
+  const { rounds } = json<Output>(cli([...options, "--json", "--details"]));
+  const { stdout } = cli([...options, "--explain"]);
+  const shown = [...stdout.matchAll(/→\S+ \((\S+) (\S+) (\S+)\)/g)].map(([, ...each]) => each);
+  const logits = rounds.flatMap(({ draft }) => draft.map((token) => token.head!));
+  expect(shown).toHaveLength(logits.length);
+  for (const [i, { before, newest, older }] of logits.entries()) {
+    for (const [j, logit] of [before, newest, older].entries()) {
+      const probability = 1 / (1 + Math.exp(-(logit ?? NaN)));
+      if (logit === null) expect(shown[i]![j]).toBe("-");
+      else expect(Number(shown[i]![j])).toBeCloseTo(probability, 1);
+    }
+  }
+  // The draft goes on after the first of two tokens, and so reads it; the last of a draft is not read.
+  expect(logits.filter(({ before, newest }) => before === null || newest === null)).toEqual([]);
+  expect(new Set(logits.map(({ older }) => older === null)).size).toBe(2);
+  expect(stdout).toMatch(/^\(0\.70 0\.80 0\.90\) {2}/m);
 });
 
 test("a legend says what the marks mean", () => {

@@ -16,7 +16,9 @@ import { interruptible } from "../interruption.mjs";
 import {
   checkGeneration,
   decodingOptions,
+  given,
   grouped,
+  headOptions,
   loadEngine,
   modelOptions,
   samplingOptions,
@@ -36,6 +38,9 @@ const samplePrompts = path.join(packageRoot, "models", "prompts", "sample.jsonl"
 /** What a pair is tried with: short and long drafts, and the rules that follow what drafting costs. */
 const usualRules = [plainRule, "fixed:2", "fixed:4", "fixed:8", "expected", "throughput"];
 
+/** Where there is a head: SpecDec++'s rule too. */
+const headRule = "head:0.7";
+
 const ownModelOptions = {
   ...modelOptions,
   draft: { ...modelOptions.draft, demandOption: true },
@@ -53,7 +58,7 @@ const benchOptions = {
     ...string,
     array: true,
     describe: "Measure this stop rule, see below; may be given several times",
-    defaultDescription: usualRules.join(", "),
+    defaultDescription: `${usualRules.join(", ")}; with a head also ${headRule}`,
   },
   seconds: { ...number, default: 120, describe: "How long to measure, 1 to 86400" },
   "max-tokens": { ...number, default: 100, describe: "Tokens of a text at most" },
@@ -65,7 +70,7 @@ const outputOptions = {
 } as const satisfies Record<string, Options>;
 
 const options = {
-  ...grouped("Models:", ownModelOptions),
+  ...grouped("Models:", { ...ownModelOptions, ...headOptions }),
   ...grouped("Measuring:", benchOptions),
   ...grouped("Sampling:", samplingOptions),
   ...grouped("Output:", outputOptions),
@@ -81,6 +86,7 @@ export const benchCommand: CommandModule<object, Arguments> = {
       .options(options)
       .example("$0 bench --target T.gguf --draft D.gguf", "")
       .example("$0 bench --target T.gguf --draft D.gguf --prompts mine.txt --temperature 0.8", "")
+      .example("$0 bench --target T.gguf --draft D.gguf --head head.gguf --rule head:0.6", "")
       .example("$0 bench --target T.gguf --draft D.gguf --rule fixed:3 --rule confidence:0.6", "")
       .epilogue(stopRuleHelp()),
   handler: (args) =>
@@ -106,18 +112,24 @@ interface Result {
 }
 
 async function measured(args: ArgumentsCamelCase<Arguments>, signal: AbortSignal): Promise<Result> {
-  const { seconds, draft, target } = args;
+  const { seconds, draft, target, head } = args;
   if (!(seconds >= 1 && seconds <= 86_400)) {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
       `--seconds must be a number, 1 to 86400, but is ${seconds}.`,
     );
   }
-  const rules = [...new Set([plainRule, ...(args.rule ?? usualRules)])];
+  const usual = head === undefined ? usualRules : [...usualRules, headRule];
+  const rules = [...new Set([plainRule, ...(args.rule ?? usual)])];
   const longest = Math.max(defaultMaxDraftTokens, ...rules.map(lengthOf));
-  for (const rule of rules) createPolicy(rule, longest); // a wrong one is told of before the models load
+  const headKind = head === undefined ? undefined : "full";
+  for (const rule of rules) createPolicy(rule, longest, headKind); // a wrong one is told of before the models load
   const generation = toGenerateOptions(args);
-  const { sampling } = checkGeneration(generation, { draft, maxDraft: longest });
+  const { sampling } = checkGeneration(generation, {
+    ...given({ head }),
+    draft,
+    maxDraft: longest,
+  });
   const texts = await readPrompts(args.prompts ?? samplePrompts, args.template);
 
   await using engine = await loadEngine(toEngineOptions({ ...args, maxDraft: longest }), signal);

@@ -117,7 +117,13 @@ export const generateCommand: CommandModule<object, Arguments> = {
       await using engine = await loadEngine(toEngineOptions(args), signal);
       const options = { ...generateOptions, signal };
       if (args.json) await printJson(engine, prompt, options);
-      else await print(engine, prompt, options, args.explain ? explaining(engine) : writing());
+      else
+        await print(
+          engine,
+          prompt,
+          options,
+          args.explain ? explaining(engine, args.head !== undefined) : writing(),
+        );
     });
   },
 };
@@ -146,9 +152,10 @@ function writing(): Display {
 }
 
 /** The rounds. */
-function explaining(engine: Engine): Display {
+function explaining(engine: Engine, head: boolean): Display {
   const { isTTY, columns } = process.stdout;
   const explanation = new Explanation(engine, {
+    head,
     width: isTTY ? columns : Infinity,
     colours: isTTY && process.stdout.hasColors(),
   });

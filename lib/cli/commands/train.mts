@@ -78,6 +78,11 @@ const trainingOptions = {
     defaultDescription: "0.001",
   },
   "weight-decay": { ...number, describe: "AdamW's", defaultDescription: "0.1" },
+  "state-dropout": {
+    ...number,
+    describe: "Share of a state's numbers that a step leaves out",
+    defaultDescription: "0.3; paper: 0",
+  },
   "rejection-weight": {
     ...number,
     describe: "Weight of rejections in the loss; SpecDec++: 1, 3, 6 or 12",
@@ -169,12 +174,13 @@ async function trained(
 
 function toTrainOptions(args: ArgumentsCamelCase<Arguments>): TrainHeadOptions {
   const { trace, out, kind, depth, tied, hidden, type, epochs, patience, seed, threads } = args;
-  const { tokenColumns, draft, batchSize, learningRate, weightDecay, rejectionWeight, calibrate } =
-    args;
+  const { tokenColumns, draft, batchSize, learningRate, weightDecay, stateDropout } = args;
+  const { rejectionWeight, calibrate } = args;
   return {
     ...{ trace, out, calibrate },
     ...given({ kind, depth, tied, hidden, type, epochs, patience, seed, threads }),
-    ...given({ tokenColumns, draft, batchSize, learningRate, weightDecay, rejectionWeight }),
+    ...given({ tokenColumns, draft, batchSize, learningRate, weightDecay, stateDropout }),
+    ...given({ rejectionWeight }),
   };
 }
 
