@@ -1,5 +1,6 @@
 import { throwIfAborted } from "./abort";
 import type { CostModel } from "./cost/cost-model";
+import type { Prices } from "./cost/prices";
 import type { Model } from "./model";
 import type { NativeRound, NativeSession, NativeStopRule } from "./native/binding";
 import { call, fromNative } from "./native/call";
@@ -48,6 +49,24 @@ export async function resultOf<T>(chunks: AsyncGenerator<unknown, T, undefined>)
 
 /** Tokens of the prompt evaluated in one native call, so that an abort need not wait for all of it. */
 const prefillChunk = 512;
+
+/** What is known before a round. Prices are worked out when a policy asks for them. */
+class Outlook implements RoundContext {
+  constructor(
+    readonly room: number,
+    readonly greedy: boolean,
+    private readonly costs: CostModel,
+    private readonly length: number,
+  ) {}
+
+  get prices(): Prices {
+    return this.costs.prices(this.length);
+  }
+
+  get catchUpMicros(): number {
+    return this.costs.catchUpMicros(this.length);
+  }
+}
 
 /**
  * One text being generated on a session, and what has come of it so far. Its user prefills, takes rounds until
@@ -161,21 +180,12 @@ export class Generation {
   }
 
   #nextRule(): NativeStopRule {
-    const { costs } = this;
     const length = this.#length;
     const { maxDraft, contextSize } = this.limits;
     const left = Math.min(this.options.maxTokens - this.#tokens.length - 1, contextSize - length);
-    const context: RoundContext = {
-      get prices() {
-        return costs.prices(length);
-      },
-      room: Math.max(0, Math.min(maxDraft, left)),
-      greedy: this.options.sampling.temperature === 0,
-      get catchUpMicros() {
-        return costs.catchUpMicros(length);
-      },
-    };
-    return nextRule(this.policy, this.limits.maxDraft, context);
+    const room = Math.max(0, Math.min(maxDraft, left));
+    const greedy = this.options.sampling.temperature === 0;
+    return nextRule(this.policy, maxDraft, new Outlook(room, greedy, this.costs, length));
   }
 
   get #asksByToken(): boolean {

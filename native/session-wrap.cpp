@@ -52,51 +52,55 @@ SamplingSettings samplingSettings(const Napi::Object& object) {
     return settings;
 }
 
-Gate gateProperty(const Napi::Object& object) {
+constexpr size_t estimateNumbers = 9;
+
+// Rows of numbers in the order that lib/native/binding.ts gives: a property of an object costs a microsecond or more.
+Estimate estimateAt(std::span<const double> row, size_t at) {
+    const std::span<const double> numbers = row.subspan(at, estimateNumbers);
+    Estimate estimate;
+    estimate.bias = numbers[0];
+    estimate.logitMode = numbers[1];
+    estimate.rootEntropy = numbers[2];
+    estimate.margin = numbers[3];
+    estimate.logRatio = numbers[4];
+    estimate.logProbability = numbers[5];
+    estimate.logOthers = numbers[6];
+    estimate.head = numbers[7];
+    estimate.link = numbers[8] == 1   ? Estimate::Link::logistic
+                    : numbers[8] == 2 ? Estimate::Link::exponential
+                                      : Estimate::Link::identity;
+    return estimate;
+}
+
+Gate gateArgument(const Napi::CallbackInfo& info, size_t index) {
+    const std::span<const double> row = arrayArgument<double>(info, index);
+    if (row.size() != 3 + estimateNumbers) {
+        throw makeError(info.Env(), "ERR_INVALID_ARGUMENT", "The native call knows no gate of that size.");
+    }
     Gate gate;
-    gate.when = boolProperty(object, "afterDraw") ? Gate::When::afterDraw : Gate::When::beforeDraw;
-    gate.product = boolProperty(object, "product");
-    gate.threshold = numberProperty(object, "threshold");
-    const Napi::Object estimate = objectProperty(object, "estimate");
-    gate.estimate.bias = numberProperty(estimate, "bias");
-    gate.estimate.logitMode = numberProperty(estimate, "logitMode");
-    gate.estimate.rootEntropy = numberProperty(estimate, "rootEntropy");
-    gate.estimate.margin = numberProperty(estimate, "margin");
-    gate.estimate.logRatio = numberProperty(estimate, "logRatio");
-    gate.estimate.logProbability = numberProperty(estimate, "logProbability");
-    gate.estimate.logOthers = numberProperty(estimate, "logOthers");
-    gate.estimate.head = numberProperty(estimate, "head");
-    const std::string link = stringProperty(estimate, "link");
-    gate.estimate.link = link == "logistic"      ? Estimate::Link::logistic
-                         : link == "exponential" ? Estimate::Link::exponential
-                                                 : Estimate::Link::identity;
+    gate.when = row[0] == 1 ? Gate::When::afterDraw : Gate::When::beforeDraw;
+    gate.product = row[1] == 1;
+    gate.threshold = row[2];
+    gate.estimate = estimateAt(row, 3);
     return gate;
 }
 
-// A row of numbers, in the order that lib/policy/native-rule.ts gives: the weights of four estimates, then for each
-// number of drawn tokens the thresholds of a step and of a draw.
 SurvivalGate survivalArgument(const Napi::CallbackInfo& info, size_t index) {
-    constexpr size_t numbers = 9; // of an estimate
-    constexpr size_t thresholdsAt = 4 * numbers;
+    constexpr size_t thresholdsAt = 4 * estimateNumbers;
     const std::span<const double> row = arrayArgument<double>(info, index);
     if (row.size() < thresholdsAt || (row.size() - thresholdsAt) % 2 != 0) {
         throw makeError(info.Env(), "ERR_INVALID_ARGUMENT", "The native call knows no survival gate of that size.");
     }
     SurvivalGate gate;
-    auto next = row.begin();
+    size_t at = 0;
     for (Estimate* estimate : {&gate.newest, &gate.older, &gate.before, &gate.next}) {
-        for (double* weight : {&estimate->bias, &estimate->logitMode, &estimate->rootEntropy, &estimate->margin,
-                               &estimate->logRatio, &estimate->logProbability, &estimate->logOthers, &estimate->head}) {
-            *weight = *next++;
-        }
-        const double link = *next++;
-        estimate->link = link == 1   ? Estimate::Link::logistic
-                         : link == 2 ? Estimate::Link::exponential
-                                     : Estimate::Link::identity;
+        *estimate = estimateAt(row, at);
+        at += estimateNumbers;
     }
-    const auto half = next + (row.end() - next) / 2;
-    gate.step.assign(next, half);
-    gate.draw.assign(half, row.end());
+    const auto step = row.begin() + thresholdsAt;
+    const auto draw = step + (row.end() - step) / 2;
+    gate.step.assign(step, draw);
+    gate.draw.assign(draw, row.end());
     return gate;
 }
 
@@ -139,9 +143,8 @@ std::vector<double> toRows(const std::vector<DraftedToken>& draft) {
     return rows;
 }
 
-// One row of numbers, in the order that lib/native/round.ts reads: a property of an object costs a
-// microsecond or more each, and as much again where the weights have emptied the processor's caches.
-Napi::Value toObject(Napi::Env env, const Round& round) {
+// One row of numbers, in the order that lib/native/round.ts reads.
+Napi::Value toRow(Napi::Env env, const Round& round) {
     std::vector<double> numbers = {static_cast<double>(round.tokens.size()),
                                    static_cast<double>(round.logProbabilities.size()),
                                    static_cast<double>(round.drafted),
@@ -156,12 +159,7 @@ Napi::Value toObject(Napi::Env env, const Round& round) {
     numbers.insert(numbers.end(), round.logProbabilities.begin(), round.logProbabilities.end());
     const std::vector<double> rows = toRows(round.draft);
     numbers.insert(numbers.end(), rows.begin(), rows.end());
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("numbers", toArray<Napi::Float64Array>(env, numbers));
-    if (!round.states.empty()) {
-        object.Set("states", toArray<Napi::Uint16Array>(env, round.states));
-    }
-    return object;
+    return toArray<Napi::Float64Array>(env, numbers);
 }
 
 } // namespace
@@ -175,6 +173,7 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                            InstanceMethod("round", &SessionWrap::round),
                            InstanceMethod("draft", &SessionWrap::draft),
                            InstanceMethod("verify", &SessionWrap::verify),
+                           InstanceMethod("states", &SessionWrap::states),
                            InstanceMethod("walk", &SessionWrap::walk),
                            InstanceMethod("statesOf", &SessionWrap::statesOf),
                            InstanceMethod("rollBack", &SessionWrap::rollBack),
@@ -274,7 +273,7 @@ RoundOptions SessionWrap::nextRound(const Napi::CallbackInfo& info) const {
     options.rule.length = intArgument(info, 0);
     options.room = intArgument(info, 1);
     if (!info[2].IsUndefined()) {
-        options.rule.gate = gateProperty(objectArgument(info, 2));
+        options.rule.gate = gateArgument(info, 2);
     }
     if (!info[3].IsUndefined()) {
         options.rule.survival = survivalArgument(info, 3);
@@ -282,11 +281,17 @@ RoundOptions SessionWrap::nextRound(const Napi::CallbackInfo& info) const {
     return options;
 }
 
+Napi::Value SessionWrap::runRound(const Napi::CallbackInfo& info, std::function<Round()> work) {
+    return run<Round>(info, std::move(work), [this](Napi::Env env, const Round& round) {
+        states_ = round.states;
+        return toRow(env, round);
+    });
+}
+
 Napi::Value SessionWrap::round(const Napi::CallbackInfo& info) {
     Session& session = idle(info.Env());
     const RoundOptions options = nextRound(info);
-    return run<Round>(
-        info, [&session, options] { return session.round(options); }, toObject);
+    return runRound(info, [&session, options] { return session.round(options); });
 }
 
 Napi::Value SessionWrap::draft(const Napi::CallbackInfo& info) {
@@ -309,8 +314,12 @@ Napi::Value SessionWrap::verify(const Napi::CallbackInfo& info) {
     options.details = true; // as when it was drafted
     const int submitted = intArgument(info, 0);
     options.room = intArgument(info, 1);
-    return run<Round>(
-        info, [&session, options, submitted] { return session.verify(options, submitted); }, toObject);
+    return runRound(info, [&session, options, submitted] { return session.verify(options, submitted); });
+}
+
+Napi::Value SessionWrap::states(const Napi::CallbackInfo& info) {
+    idle(info.Env());
+    return toArray<Napi::Uint16Array>(info.Env(), states_);
 }
 
 Napi::Value SessionWrap::walk(const Napi::CallbackInfo& info) {
@@ -368,6 +377,7 @@ void SessionWrap::dispose(const Napi::CallbackInfo& info) {
     target_.reset(); // JavaScript may keep this object for long after
     draft_.reset();
     options_.head.reset();
+    states_ = {};
 }
 
 Session& SessionWrap::idle(Napi::Env env) {

@@ -24,6 +24,7 @@ private:
     Napi::Value round(const Napi::CallbackInfo& info);
     Napi::Value draft(const Napi::CallbackInfo& info);
     Napi::Value verify(const Napi::CallbackInfo& info);
+    Napi::Value states(const Napi::CallbackInfo& info);
     Napi::Value walk(const Napi::CallbackInfo& info);
     Napi::Value statesOf(const Napi::CallbackInfo& info);
     void rollBack(const Napi::CallbackInfo& info);
@@ -41,11 +42,13 @@ private:
     template <typename T>
     Napi::Value run(const Napi::CallbackInfo& info, std::function<T()> work,
                     std::function<Napi::Value(Napi::Env, const T&)> result);
+    Napi::Value runRound(const Napi::CallbackInfo& info, std::function<Round()> work);
 
     std::shared_ptr<const Model> target_;
     std::shared_ptr<const Model> draft_;
     SessionOptions options_;
     std::unique_ptr<Session> session_;
+    States states_;       // of the last round
     RoundOptions rounds_; // what is the same for all rounds of the text
     bool busy_ = false;
 };

@@ -123,30 +123,18 @@ export interface NativeSampling {
  */
 export type StopReason = "length" | "gate" | "end" | "room" | "none";
 
-/** lib/policy/policy.ts has the public form. */
+/**
+ * lib/policy/policy.ts has the public form. Its estimates have nine numbers each: bias, logitMode, rootEntropy,
+ * margin, logRatio, logProbability, logOthers, head (of the logit of the token that is asked about; that of next
+ * weighs the logit of the newest), and the link, 0 "identity", 1 "logistic", 2 "exponential".
+ */
 export interface NativeStopRule {
   length: number;
-  gate?: {
-    afterDraw: boolean;
-    product: boolean;
-    threshold: number;
-    estimate: {
-      bias: number;
-      logitMode: number;
-      rootEntropy: number;
-      margin: number;
-      logRatio: number;
-      logProbability: number;
-      logOthers: number;
-      /** Of the head's logit of the token: `before`, or afterDraw `newest`. */
-      head: number;
-      link: "identity" | "logistic" | "exponential";
-    };
-  };
+  /** Whether it asks after a draw and whether about the product, 0 or 1; the threshold; the estimate. */
+  gate?: Float64Array;
   /**
-   * Four estimates, newest, older, before and next, of nine numbers each: bias, logitMode, rootEntropy, margin,
-   * logRatio, logProbability, logOthers, head (that of next weighs the logit of the newest), and the link by its
-   * place in the list above. Then the thresholds of a step by drawn tokens, and as many of a draw.
+   * Four estimates, newest, older, before and next; then the thresholds of a step by drawn tokens, and as many of
+   * a draw.
    */
   survival?: Float64Array;
 }
@@ -171,11 +159,7 @@ export interface NativeTextOptions {
 export const draftColumns = 10;
 
 /** What lib/native/round.ts reads. */
-export interface NativeRound {
-  numbers: Float64Array;
-  /** Only if asked for, and drafted. */
-  states?: Uint16Array;
-}
+export type NativeRound = Float64Array;
 
 export interface NativeWalkOptions {
   /** Drafts coupled to the text, or one token drawn from q at each position, which knows nothing of it. */
@@ -213,18 +197,20 @@ export interface NativeSession {
   round(
     length: number,
     room: number,
-    gate?: NativeStopRule["gate"],
-    survival?: NativeStopRule["survival"],
+    gate?: Float64Array,
+    survival?: Float64Array,
   ): Promise<NativeRound>;
   /** Continues what is drafted; `draft` has rows of all of it, without p and acceptance. */
   draft(
     length: number,
     room: number,
-    gate?: NativeStopRule["gate"],
-    survival?: NativeStopRule["survival"],
+    gate?: Float64Array,
+    survival?: Float64Array,
   ): Promise<{ stopReason: StopReason; draft: Float64Array }>;
   /** Verifies the first `submitted` drafted tokens, with the rows of the draft. */
   verify(submitted: number, room: number): Promise<NativeRound>;
+  /** Of the last round: the draft's states before its first token and after each; empty unless asked for. */
+  states(): Uint16Array;
   /** In a session opened for walks: drafts beside what was decided after the prompt (lib/trace/format.ts), which stays as it is. */
   walk(options: NativeWalkOptions): Promise<NativeWalk>;
   /** In such a session: the draft's states after the prompt's last token and after each of the tokens that follow it. */

@@ -30,8 +30,6 @@ export interface Round {
   logProbabilities: Float64Array;
   /** A row for each drafted token; empty unless asked for. */
   draft: Float64Array;
-  /** The draft's hidden states before its first token and after each, in half precision; empty unless asked for. */
-  states: Uint16Array;
 }
 
 /** One round under a rule. room: tokens it may add at most. */
@@ -43,13 +41,12 @@ export async function runRound(
   return readRound(await session.round(length, room, gate, survival));
 }
 
-const noStates = new Uint16Array();
 const noNumbers = new Float64Array();
 
 /** Columns before the tokens: how many tokens and log-probabilities there are, and the eight below. */
 const tokensAt = 10;
 
-export function readRound({ numbers, states = noStates }: NativeRound): Round {
+export function readRound(numbers: NativeRound): Round {
   const at = (column: number): number => numbers[column] ?? NaN;
   const logProbabilitiesAt = tokensAt + at(0);
   const draftAt = logProbabilitiesAt + at(1);
@@ -69,6 +66,5 @@ export function readRound({ numbers, states = noStates }: NativeRound): Round {
     decodeMicros: at(9),
     logProbabilities: part(logProbabilitiesAt, draftAt),
     draft: part(draftAt, numbers.length),
-    states,
   };
 }

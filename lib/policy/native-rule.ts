@@ -20,13 +20,12 @@ export function nextRule(policy: Policy, maxDraft: number, context: RoundContext
   if (!Number.isInteger(rule.length) || rule.length < 0) {
     throw invalid(`${name}: length`, "a whole number, 0 or more", rule.length);
   }
-  return {
-    length: Math.min(rule.length, maxDraft),
-    ...(rule.gate !== undefined && { gate: nativeGate(`${name}: gate`, rule.gate) }),
-    ...(rule.survival !== undefined && {
-      survival: nativeSurvival(`${name}: survival`, rule.survival),
-    }),
-  };
+  const native: NativeStopRule = { length: Math.min(rule.length, maxDraft) };
+  if (rule.gate !== undefined) native.gate = nativeGate(`${name}: gate`, rule.gate);
+  if (rule.survival !== undefined) {
+    native.survival = nativeSurvival(`${name}: survival`, rule.survival);
+  }
+  return native;
 }
 
 /** Whether a policy goes on after a drafted token; true if it has no opinion. */
@@ -43,26 +42,13 @@ export function submits(policy: Policy, drafted: readonly DraftedToken[]): numbe
   return whole(name, atOnce(name, policy.submits(drafted)), undefined, 0, drafted.length);
 }
 
-function nativeGate(name: string, given: Gate): NonNullable<NativeStopRule["gate"]> {
+function nativeGate(name: string, given: Gate): Float64Array {
   const gate = object(name, given, gateFields, "field");
-  const [bias, logitMode, rootEntropy, margin, logRatio, logProbability, logOthers, head, link] =
-    estimateRow(`${name}.estimate`, gate.estimate);
-  return {
-    afterDraw: oneOf(`${name}.when`, gate.when, undefined, whens) === "after-draw",
-    product: oneOf(`${name}.over`, gate.over, "newest", overs) === "product",
-    threshold: finite(`${name}.threshold`, gate.threshold),
-    estimate: {
-      bias,
-      logitMode,
-      rootEntropy,
-      margin,
-      logRatio,
-      logProbability,
-      logOthers,
-      head,
-      link: links[link] ?? "identity",
-    },
-  };
+  const estimate = estimateRow(`${name}.estimate`, gate.estimate);
+  const afterDraw = oneOf(`${name}.when`, gate.when, undefined, whens) === "after-draw";
+  const product = oneOf(`${name}.over`, gate.over, "newest", overs) === "product";
+  const threshold = finite(`${name}.threshold`, gate.threshold);
+  return Float64Array.of(afterDraw ? 1 : 0, product ? 1 : 0, threshold, ...estimate);
 }
 
 function nativeSurvival(name: string, given: SurvivalGate): Float64Array {
@@ -88,13 +74,8 @@ function nativeSurvival(name: string, given: SurvivalGate): Float64Array {
   ]);
 }
 
-type EstimateRow = [
-  ...weights: [number, number, number, number, number, number, number, number],
-  link: number,
-];
-
 /** Its weights and its link, in the order of lib/native/binding.ts. */
-function estimateRow(name: string, given: Estimate): EstimateRow {
+function estimateRow(name: string, given: Estimate): number[] {
   const estimate = object(name, given, estimateFields, "field");
   const weight = (key: Exclude<keyof Estimate, "link">): number =>
     finite(`${name}.${key}`, estimate[key], 0);

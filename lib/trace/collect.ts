@@ -94,7 +94,7 @@ class Collection {
       for (let i = 0; i < round.drafted; ++i) this.#addRow(round.draft, i, i < round.accepted);
       this.#drafted.push(round.drafted, ...Array<number>(round.tokens.length - 1).fill(0));
       this.#mixed.push(...Array<number>(round.tokens.length).fill(0));
-      this.#states.push(round.states);
+      this.#states.push(call(() => this.session.states()));
     }
   }
 

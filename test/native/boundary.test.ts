@@ -153,6 +153,8 @@ test.each<[string, () => unknown]>([
     },
   ],
   ["a round without a length", () => session.round(undefined as never, 100)],
+  ["a gate that is no row", () => session.round(4, 100, {} as never)],
+  ["a gate of another size", () => session.round(4, 100, new Float64Array(11))],
   ["a survival gate that is no row", () => session.round(4, 100, undefined, [1] as never)],
   ["a survival gate of another size", () => session.round(4, 100, undefined, new Float64Array(33))],
   ["a path that is missing", () => addon.deepen(undefined as never, "b", 1)],
@@ -183,6 +185,7 @@ test("while a call is in flight, another is refused and the first is not disturb
       session.dispose();
     },
     () => session.state(),
+    () => session.states(),
     () => session.open(),
   ]) {
     expect(await codeOf(work)).toBe("ERR_BUSY");

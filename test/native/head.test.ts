@@ -414,8 +414,9 @@ describe("in a session", () => {
     const at = (row: number, of: keyof typeof column): number =>
       round.draft[row * draftColumns + column[of]] ?? NaN;
     expect(round.draft).toHaveLength(4 * draftColumns);
+    const states = session.states();
     for (let row = 0; row < 3; ++row) {
-      const bits = round.states[(row + 1) * stateWidth] ?? NaN;
+      const bits = states[(row + 1) * stateWidth] ?? NaN;
       expect(at(row, "older")).toBeCloseTo(fromHalf(bits), 1);
       expect([at(row, "before"), at(row, "newest")]).toEqual([NaN, NaN]);
     }
@@ -443,11 +444,7 @@ describe("in a session", () => {
 
   test("a gate that weighs what no head says is refused", async () => {
     const session = await openWith();
-    const estimate = {
-      ...{ bias: 0, logitMode: 0, rootEntropy: 0, margin: 0, logRatio: 0, logProbability: 0 },
-      ...{ logOthers: 0, head: 1, link: "logistic" as const },
-    };
-    const gate = { afterDraw: true, product: true, threshold: 0.5, estimate };
+    const gate = new Float64Array([1, 1, 0.5, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
     expect(await codeOf(() => session.round(4, 100, gate))).toBe("ERR_INVALID_ARGUMENT");
     expect((await runRound(session, { length: 4 }, 100)).drafted).toBe(4);
     session.dispose();

@@ -32,22 +32,7 @@ const gate = { when: "before-draw", estimate: { logitMode: 1 }, threshold: 0.5 }
 test("a rule is handed over with its defaults", () => {
   expect(nextRule(policy({ next: { length: 99, gate } }), maxDraft, context)).toEqual({
     length: maxDraft,
-    gate: {
-      afterDraw: false,
-      product: false,
-      threshold: 0.5,
-      estimate: {
-        bias: 0,
-        logitMode: 1,
-        rootEntropy: 0,
-        margin: 0,
-        logRatio: 0,
-        logProbability: 0,
-        logOthers: 0,
-        head: 0,
-        link: "identity",
-      },
-    },
+    gate: new Float64Array([0, 0, 0.5, 0, 1, 0, 0, 0, 0, 0, 0, 0]),
   });
   expect(nextRule(policy({ next: { length: 0, gate: undefined } }), maxDraft, context)).toEqual({
     length: 0,
