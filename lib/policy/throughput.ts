@@ -33,20 +33,21 @@ const starts: Record<"greedy" | "sampled", Start> = {
   },
 };
 
-/** The same with a head, to what it says and to what it leaves. */
+/** The same with a head: what it says is taken as it is, since it was calibrated for the pair. */
+const headSays = { bias: 0, head: 1, logOthers: 0, logRatio: 0, rootEntropy: 0 };
 const startsWithHead: Record<"greedy" | "sampled", Start> = {
   greedy: {
-    newest: { bias: 2.4, head: 0.7, logOthers: -1.8, logRatio: 1.3, rootEntropy: -1.06 },
-    older: { bias: 1.6, head: 0.75, logOthers: -1.9, logRatio: 1.4, rootEntropy: -0.66 },
-    before: { bias: 0.26, head: 0.65, logRatio: 0.86, rootEntropy: -0.09 },
-    next: { bias: 1.6, head: 0.2, logOthers: 0.5, logRatio: -0.6, rootEntropy: -0.1 },
+    newest: headSays,
+    older: headSays,
+    before: { bias: 0, head: 1, logRatio: 0, rootEntropy: 0 },
+    next: { bias: 1.5, head: 0.2, logOthers: 0.5, logRatio: -0.6, rootEntropy: -0.1 },
     mean: 0.85,
   },
   sampled: {
-    newest: { bias: 0.4, head: 0.66, logOthers: 0.46, logRatio: -0.09, rootEntropy: -0.03 },
-    older: { bias: 0.56, head: 0.66, logOthers: 0.45, logRatio: -0.1, rootEntropy: -0.11 },
-    before: { bias: 0.88, head: 0.66, logRatio: 0.04, rootEntropy: -0.28 },
-    next: { bias: 1.43, head: 0.13, logOthers: -0.06, logRatio: 0, rootEntropy: -0.29 },
+    newest: headSays,
+    older: headSays,
+    before: { bias: 0, head: 1, logRatio: 0, rootEntropy: 0 },
+    next: { bias: 1.45, head: 0.13, logOthers: -0.1, logRatio: 0, rootEntropy: -0.3 },
     mean: 0.75,
   },
 };
