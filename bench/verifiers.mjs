@@ -42,14 +42,17 @@ const trials = readTrials(values.out).filter(
   (trial) => JSON.stringify(trial.cell) === JSON.stringify(cell),
 );
 const f = (/** @type {number} */ x, digits = 2) => x.toFixed(digits);
+/** @param {{ value: number, low: number, high: number }} figure */
+const figure = ({ value, low, high }, digits = 2) =>
+  `${f(value, digits)} [${f(low, digits)}, ${f(high, digits)}]`;
 console.log(
   "\n| verifier | tokens per target pass | accepted | tokens/s | speedup over plain |\n| --- | --- | --- | --- | --- |",
 );
 const names = settings.map(({ name }) => name);
 for (const row of summarize(names, trials, { speedup: "plain" })) {
-  const { value, low, high } = row.tokensPerPass;
-  const { speedup } = row;
+  const { tokensPerPass, tokensPerSecond, speedup, acceptance } = row;
+  const accepted = Number.isNaN(acceptance) ? "–" : f(acceptance);
   console.log(
-    `| ${row.name} | ${f(value)} [${f(low)}, ${f(high)}] | ${Number.isNaN(row.acceptance) ? "–" : f(row.acceptance)} | ${f(row.tokensPerSecond.value, 0)} | ${f(speedup.value)} [${f(speedup.low)}, ${f(speedup.high)}] |`,
+    `| ${row.name} | ${figure(tokensPerPass)} | ${accepted} | ${figure(tokensPerSecond, 0)} | ${figure(speedup)} |`,
   );
 }
