@@ -36,6 +36,7 @@ export class CostModel {
   #drafts = 0;
   /** Tokens that the draft has to read before it draws the next one; in a round after a rejection 1. */
   #unread = 1;
+  #asked: { at: number; prices: Prices };
 
   /** measured: whether the table is a calibration; else it is a guess, which the first rounds replace. */
   constructor(
@@ -46,11 +47,12 @@ export class CostModel {
     const weight = measured ? measuredWeight : 0;
     this.#verify = Array.from({ length: maxDraft + 1 }, () => new Window(weight));
     this.#draftStep = new Window(weight);
+    this.#asked = { at: 0, prices: pricesAt(table, 0) };
   }
 
   /** The prices of a round with so many tokens before it; what a round costs beside its halves is part of V. */
   prices(contextLength: number): Prices {
-    const base = pricesAt(this.table, contextLength);
+    const base = this.#tabled(contextLength);
     for (const window of this.#verify.slice(1)) window.forget(this.#drafts);
     const corrections = this.#corrections;
     const curve = corrections.map((_, K) => verifyMicros(base, K));
@@ -60,6 +62,14 @@ export class CostModel {
       draftStepMicros: this.#draftStepMicros(base),
       verifyMicros: corrected.map((micros) => micros + overhead),
     };
+  }
+
+  /** What the table says; a round asks twice. */
+  #tabled(contextLength: number): Prices {
+    if (this.#asked.at !== contextLength) {
+      this.#asked = { at: contextLength, prices: pricesAt(this.table, contextLength) };
+    }
+    return this.#asked.prices;
   }
 
   get #corrections(): Corrections {
@@ -80,7 +90,7 @@ export class CostModel {
 
   /** What the draft would take, beside its first step, to read what was generated without it. */
   catchUpMicros(contextLength: number): number {
-    const step = this.#draftStepMicros(pricesAt(this.table, contextLength));
+    const step = this.#draftStepMicros(this.#tabled(contextLength));
     return (this.#unread - 1) * (this.#reading.median ?? readingShare) * step;
   }
 
@@ -95,7 +105,7 @@ export class CostModel {
 
     if (drafted > 0) this.#drafts += 1;
     this.#overhead.add(Math.max(0, overheadMicros));
-    const base = pricesAt(this.table, contextLength);
+    const base = this.#tabled(contextLength);
     // After plain rounds the draft has much to read, which is no step's price.
     if (draftSteps > 0 && unread <= 2) {
       this.#draftStep.add(round.draftMicros / draftSteps / base.draftStepMicros);
