@@ -170,7 +170,7 @@ private:
 
     // verify-round.cpp
     void verifyRows(const RoundOptions& options, Round& result);
-    void addDetails(const RoundOptions& options, Round& result) const;
+    std::vector<Distribution> addDetails(const RoundOptions& options, Round& result) const; // gives what it looked at
 
     // text-walk.cpp
     struct Branch;

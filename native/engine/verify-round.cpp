@@ -67,8 +67,9 @@ void Session::verifyRows(const RoundOptions& options, Round& result) {
     const int rows = drafted() + (endDrafted ? 0 : 1);
     const int end = start - 1 + rows;
     target_.decode(std::span<const Token>(tokens_).subspan(target_.past(), end - target_.past()), rows);
+    std::vector<Distribution> seen; // what details have looked at, which need not be worked out again
     if (options.details) {
-        addDetails(options, result);
+        seen = addDetails(options, result);
     }
 
     std::optional<Distribution> row;
@@ -76,6 +77,9 @@ void Session::verifyRows(const RoundOptions& options, Round& result) {
         std::span<const Token>(tokens_).subspan(start),
         q_,
         [&](int i) -> const Distribution& {
+            if (static_cast<size_t>(i) < seen.size()) {
+                return seen[static_cast<size_t>(i)];
+            }
             return row.emplace(distribution(target_, i, firstTokens(start + i), settings_));
         },
         !endDrafted,
@@ -101,18 +105,23 @@ void Session::verifyRows(const RoundOptions& options, Round& result) {
     }
 }
 
-void Session::addDetails(const RoundOptions& options, Round& result) const {
+std::vector<Distribution> Session::addDetails(const RoundOptions& options, Round& result) const {
     const int start = decided();
     const int known = std::min(drafted(), static_cast<int>(details_.size()));
+    std::vector<Distribution> seen;
     for (int i = 0; i < known; ++i) {
         DraftedToken drafted = details_[static_cast<size_t>(i)];
-        const Distribution p = distribution(target_, i, firstTokens(start + i), settings_);
-        const Distribution seen =
-            settings_.temperature == 0 ? distribution(target_, i, firstTokens(start + i), view_) : p;
-        drafted.p = seen.probability(drafted.token);
+        Distribution p = distribution(target_, i, firstTokens(start + i), settings_);
+        if (settings_.temperature == 0) {
+            drafted.p = distribution(target_, i, firstTokens(start + i), view_).probability(drafted.token);
+        } else {
+            drafted.p = p.probability(drafted.token);
+        }
         drafted.acceptance = acceptance(options.verifier->proposal, p, q_[static_cast<size_t>(i)], drafted.token);
         result.draft.push_back(drafted);
+        seen.push_back(std::move(p));
     }
+    return seen;
 }
 
 } // namespace specdecpp

@@ -77,7 +77,8 @@ test("a prompt from a file is used as it is, its last newline too", () => {
 });
 
 test("--json prints one object with the same text, and the log-probabilities if asked for", () => {
-  const result = cli(["generate", ...brief, "--prompt", prompt, "--json", "--logprobs"]);
+  const asked = ["--prompt", prompt, "--stop", "fixed:4", "--json", "--logprobs"];
+  const result = cli(["generate", ...brief, ...asked]);
   expect(result).toMatchObject({ status: 0, stderr: "" });
   expect(result.stdout.endsWith("}\n")).toBe(true);
   const output = json<Output>(result);
@@ -167,7 +168,7 @@ test("--draft-top-k bounds what the draft draws from, not the text", () => {
 });
 
 test("--verifier chooses how drafts are verified, which shows in what a seed gives", () => {
-  const args = ["--prompt", prompt, "--temperature", "1", "--seed", "7"];
+  const args = ["--prompt", prompt, "--temperature", "1", "--seed", "7", "--stop", "fixed:4"];
   const by = (verifier: string): Output =>
     json(cli(["generate", ...brief, ...args, "--json", "--verifier", verifier]));
   expect(by("match").tokens).toEqual(by("match").tokens);
