@@ -18,13 +18,27 @@ export function correctedCurve(curve: readonly number[], corrections: Correction
  * The same of a curve that is a guess. Beyond the longest draft that came up a row costs what it does at
  * the cheapest place that is known, or as the guess has it: a second row may double a pass where eight
  * more add little. So what may be cheap is tried, and known then; what was taken for dear never would be.
+ *
+ * single: what one round alone has shown. If it makes its K dear it may have been a stall, and says
+ * nothing until that K has come up again.
  */
-export function correctedGuess(curve: readonly number[], corrections: Corrections): number[] {
+export function correctedGuess(
+  curve: readonly number[],
+  corrections: Corrections,
+  single: Corrections,
+): number[] {
+  const nothingElse = firstCorrection(corrections) === undefined;
+  const guess = continued(curve, nothingElse ? single : corrections);
+  return guess.map((micros, K) => Math.min(micros, (curve[K] ?? NaN) * (single[K] ?? Infinity)));
+}
+
+/** Corrected, and beyond the longest K that is known continued by rows. */
+function continued(curve: readonly number[], corrections: Corrections): number[] {
   const corrected = correctedCurve(curve, corrections);
-  const scale = firstCorrection(corrections);
-  if (scale === undefined) return corrected;
+  const unit = firstCorrection(corrections);
+  if (unit === undefined) return corrected;
   const known = [...corrections.keys()].filter((K) => corrections[K] !== undefined);
-  const guessed = scale * ((curve[1] ?? NaN) - (curve[0] ?? NaN));
+  const guessed = unit * ((curve[1] ?? NaN) - (curve[0] ?? NaN));
   const row = Math.max(guessed, Math.min(...rowCosts(corrected, known)));
   const longest = known.at(-1) ?? 0;
   const atLongest = corrected[longest] ?? NaN;

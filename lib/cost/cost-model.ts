@@ -11,6 +11,11 @@ import { median } from "./timing";
 
 /** How many of the last rounds of a kind count. Half of them can be out of line without an effect. */
 const memory = 15;
+/**
+ * From so many values on their median counts. Of fewer the least does: a stall in the first of them would
+ * keep a rule from what it could correct.
+ */
+const enough = 5;
 /** After so many drafts of other lengths a length's oldest round is forgotten: a rule may avoid it for an outlier. */
 const patience = 100;
 /** A guess: what a token that is read beside others takes of a step. */
@@ -45,7 +50,11 @@ export class CostModel {
     maxDraft: number,
   ) {
     const weight = measured ? measuredWeight : 0;
-    this.#verify = Array.from({ length: maxDraft + 1 }, () => new Window(weight));
+    // Of plain rounds there are always more, if they seem to be cheap.
+    this.#verify = Array.from(
+      { length: maxDraft + 1 },
+      (_, K) => new Window(weight, K === 0 ? 1 : enough),
+    );
     this.#draftStep = new Window(weight);
     this.#asked = { at: 0, prices: pricesAt(table, 0) };
   }
@@ -54,10 +63,15 @@ export class CostModel {
   prices(contextLength: number): Prices {
     const base = this.#tabled(contextLength);
     for (const window of this.#verify.slice(1)) window.forget(this.#drafts);
-    const corrections = this.#corrections;
-    const curve = corrections.map((_, K) => verifyMicros(base, K));
-    const corrected = (this.measured ? correctedCurve : correctedGuess)(curve, corrections);
-    const overhead = this.#overhead.median ?? 0;
+    const curve = this.#verify.map((_, K) => verifyMicros(base, K));
+    const corrected = this.measured
+      ? correctedCurve(curve, this.#corrections)
+      : correctedGuess(
+          curve,
+          this.#correctionsWhere((window) => !window.single),
+          this.#correctionsWhere((window) => window.single),
+        );
+    const overhead = this.#overhead.typical ?? 0;
     return {
       draftStepMicros: this.#draftStepMicros(base),
       verifyMicros: corrected.map((micros) => micros + overhead),
@@ -73,25 +87,29 @@ export class CostModel {
   }
 
   get #corrections(): Corrections {
-    return this.#verify.map((window) => window.median);
+    return this.#correctionsWhere(() => true);
+  }
+
+  #correctionsWhere(which: (window: Window) => boolean): Corrections {
+    return this.#verify.map((window) => (which(window) ? window.typical : undefined));
   }
 
   #draftStepMicros(base: Prices): number {
     // What passes of the target show of a guess, they show of its unit.
     const unit = this.measured ? 1 : (firstCorrection(this.#corrections) ?? 1);
-    return base.draftStepMicros * (this.#draftStep.median ?? unit);
+    return base.draftStepMicros * (this.#draftStep.typical ?? unit);
   }
 
   /** The price of a plain round, V(0), if it was measured: in a calibration, or by plain rounds. */
   plainMicros(contextLength: number): number | undefined {
-    const known = this.measured || this.#verify[0]?.median !== undefined;
+    const known = this.measured || this.#verify[0]?.typical !== undefined;
     return known ? this.prices(contextLength).verifyMicros[0] : undefined;
   }
 
   /** What the draft would take, beside its first step, to read what was generated without it. */
   catchUpMicros(contextLength: number): number {
     const step = this.#draftStepMicros(this.#tabled(contextLength));
-    return (this.#unread - 1) * (this.#reading.median ?? readingShare) * step;
+    return (this.#unread - 1) * (this.#reading.typical ?? readingShare) * step;
   }
 
   /** contextLength: tokens before the round; overheadMicros: what it took beside drafting and verifying. */
@@ -109,7 +127,7 @@ export class CostModel {
     // After plain rounds the draft has much to read, which is no step's price.
     if (draftSteps > 0 && unread <= 2) {
       this.#draftStep.add(round.draftMicros / draftSteps / base.draftStepMicros);
-    } else if (draftSteps > 0 && this.#draftStep.median !== undefined) {
+    } else if (draftSteps > 0 && this.#draftStep.typical !== undefined) {
       const step = this.#draftStepMicros(base);
       const reading = (round.draftMicros - draftSteps * step) / (unread - 1) / step;
       // A token beside others takes no more than one alone. A stall would say so, and keep the draft off.
@@ -125,13 +143,16 @@ export class CostModel {
 /** The last values that were added. */
 class Window {
   readonly #values: number[];
-  #median: number | undefined;
+  #typical: number | undefined;
   #hasNew = false;
   /** The draft from which on its oldest value is kept for some time more. */
   #since = 0;
 
-  /** weight: how many values of 1 there are to begin with. */
-  constructor(private readonly weight: number) {
+  /** weight: how many values of 1 there are to begin with; trusted: from how many on the median counts, not the least. */
+  constructor(
+    private readonly weight: number,
+    private readonly trusted = enough,
+  ) {
     this.#values = Array<number>(weight).fill(1);
   }
 
@@ -140,21 +161,31 @@ class Window {
     this.#since = drafts;
     this.#values.push(value);
     if (this.#values.length > memory) this.#values.shift();
-    this.#median = undefined;
+    this.#typical = undefined;
+  }
+
+  /** Whether one value alone says what is typical, where more would be trusted. */
+  get single(): boolean {
+    return this.trusted > 1 && this.#values.length === 1;
   }
 
   /** One value for every so many drafts that added nothing here. */
   forget(drafts: number): void {
     for (; this.#hasNew && drafts - this.#since >= patience; this.#since += patience) {
       this.#values.shift();
-      this.#median = undefined;
+      this.#typical = undefined;
       this.#hasNew = this.#values.length > this.weight;
     }
   }
 
-  /** Of these values; undefined before the first that was added. Worked out when asked for: few rules ask. */
-  get median(): number | undefined {
-    if (this.#hasNew) this.#median ??= median(this.#values);
-    return this.#median;
+  /** The median of these values, of few the least; undefined before the first that was added. Worked out when asked for: few rules ask. */
+  get typical(): number | undefined {
+    if (this.#hasNew) this.#typical ??= this.#found;
+    return this.#typical;
+  }
+
+  get #found(): number {
+    const few = this.#values.length < this.trusted;
+    return few ? Math.min(...this.#values) : median(this.#values);
   }
 }

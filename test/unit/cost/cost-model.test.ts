@@ -40,7 +40,7 @@ function measured(): CostModel {
 
 test("a guess becomes the curve that rounds show, steps and all", () => {
   const model = guess();
-  for (const K of lengths) model.observe(round(K), 100);
+  for (const K of [...lengths, ...lengths]) model.observe(round(K), 100);
   const { draftStepMicros, verifyMicros } = model.prices(100);
   expect(draftStepMicros).toBeCloseTo(step, 6);
   for (const K of lengths) expect(verifyMicros[K]).toBeCloseTo(real(K), 6);
@@ -58,14 +58,16 @@ test("of a guess, a longer draft than any that came up costs what the guess has 
   const model = guess();
   const [plain, one] = [2000, 6000]; // the second row is dear
   model.observe(round(0, { verifyMicros: plain }), 100);
-  model.observe(round(1, { verifyMicros: one }), 100);
+  for (let i = 0; i < 2; ++i) model.observe(round(1, { verifyMicros: one }), 100);
   const { verifyMicros } = model.prices(100);
   for (const K of [2, 8, 16]) expect(verifyMicros[K]).toBeCloseTo(one + 0.1 * plain * (K - 1), 6);
 });
 
 test("of a guess, rows that are known to be dear are dear beyond the longest draft too", () => {
   const model = guess();
-  for (const K of [0, 1, 2, 3]) model.observe(round(K, { verifyMicros: 1000 * (1 + K) }), 100);
+  for (const K of [0, 1, 2, 3, 1, 2, 3]) {
+    model.observe(round(K, { verifyMicros: 1000 * (1 + K) }), 100);
+  }
   expect(model.prices(100).verifyMicros[16]).toBeCloseTo(17_000, 6);
 });
 
@@ -150,14 +152,32 @@ test("what the draft has missed is priced by what reading it took, by a guess be
   expect(model.catchUpMicros(100)).toBeCloseTo(5 * 40, 6);
 });
 
-test("an outlier of a length that is avoided for it is forgotten", () => {
+test("of a guess, one round does not make its length dear, and two do", () => {
   const model = guess();
-  model.observe(round(5), 100);
+  for (let i = 0; i < 2; ++i) model.observe(round(5), 100);
   const before = model.prices(100).verifyMicros[4]!;
   model.observe(round(4, { verifyMicros: 20 * real(4) }), 100);
+  expect(model.prices(100).verifyMicros[4]).toBeCloseTo(before, 6);
+  model.observe(round(4, { verifyMicros: 20 * real(4) }), 100);
   expect(model.prices(100).verifyMicros[4]).toBeCloseTo(20 * real(4), 6);
+});
+
+test("of few rounds of a length the fastest counts, of five the median", () => {
+  const model = guess();
+  const times = [9, 7, 8, 6, 5].map((factor) => factor * real(4));
+  for (const verifyMicros of times.slice(0, 4)) model.observe(round(4, { verifyMicros }), 100);
+  expect(model.prices(100).verifyMicros[4]).toBeCloseTo(6 * real(4), 6);
+  model.observe(round(4, { verifyMicros: times[4]! }), 100);
+  expect(model.prices(100).verifyMicros[4]).toBeCloseTo(7 * real(4), 6);
+});
+
+test("outliers of a length that is avoided for them are forgotten", () => {
+  const model = guess();
+  for (let i = 0; i < 2; ++i) model.observe(round(5), 100);
+  const before = model.prices(100).verifyMicros[4]!;
+  for (let i = 0; i < 2; ++i) model.observe(round(4, { verifyMicros: 20 * real(4) }), 100);
   for (let i = 0; i < 100; ++i) model.observe(round(5), 100);
-  expect(model.prices(100).verifyMicros[4]).toBeLessThan(1.5 * before);
+  expect(model.prices(100).verifyMicros[4]).toBeCloseTo(before, 6);
 });
 
 test("what a round costs beside its halves is a part of every pass, stalls left out", () => {

@@ -6,6 +6,7 @@ import { Pace } from "../../../lib/policy/pace";
 import { knownAcceptance } from "../../../lib/replay/bounds";
 import { toReply, type Reply } from "../../../lib/replay/reply";
 import { byPolicy, tokensOf, total, type Walk, walk } from "../../../lib/replay/walk";
+import { uniform } from "../../../lib/random";
 import { header, syntheticTrace } from "../replay/traces";
 
 const maxDraft = 16;
@@ -81,8 +82,15 @@ test.each([
   expect(total(micros)).toBeLessThan(1.015 * plain);
 });
 
-/** Micros of a life in which prices are a guess that rounds correct, beside what they were. */
-function cold(on: readonly Reply[], truth: Prices): { micros: number; plain: number } {
+/**
+ * Micros of a life in which prices are a guess that rounds correct, beside what they were. slowdown: how
+ * much longer than it should a round, by its number, seems to take.
+ */
+function cold(
+  on: readonly Reply[],
+  truth: Prices,
+  slowdown: (round: number) => number = () => 1,
+): { micros: number; plain: number } {
   const sizes = { targetBytes: 2e8, draftBytes: 2e6 };
   const costs = new CostModel(guessCosts(sizes, maxDraft), false, maxDraft);
   const policy = createPolicy("throughput", maxDraft);
@@ -96,10 +104,13 @@ function cold(on: readonly Reply[], truth: Prices): { micros: number; plain: num
         catchUpMicros: costs.catchUpMicros(100),
       }),
     observe: (round) => {
-      costs.observe(round, 100);
+      const factor = slowdown(rounds++);
+      const draftMicros = factor * round.draftMicros;
+      costs.observe({ ...round, draftMicros, verifyMicros: factor * round.verifyMicros }, 100);
       policy.observe?.(round);
     },
   };
+  let rounds = 0;
   const { micros } = walk(on, byPolicy(guessing, truth, maxDraft), truth, maxDraft);
   return { micros: total(micros), plain: tokensOf(on) * truth.verifyMicros[0]! };
 }
@@ -120,6 +131,18 @@ test.each([
 ])("at %s that nobody has measured it is still faster than any fixed length", (_, truth) => {
   const on = replies(40);
   expect(cold(on, truth).micros).toBeLessThan(bestFixedMicros(on, truth));
+});
+
+test("stalls, of which the first rounds have some, leave it faster than any fixed length", () => {
+  const on = replies(12);
+  const fixed = bestFixedMicros(on, rising);
+  const ratios = Array.from({ length: 8 }, (_, seed) => {
+    const random = uniform(seed);
+    const slowdown = (): number => (random() < 0.15 ? 8 : 0.7 + 0.6 * random());
+    return cold(on, rising, slowdown).micros / fixed;
+  });
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
+  expect(mean).toBeLessThan(0.995); // 1.007 where one stall alone makes a length dear
 });
 
 test.each([
