@@ -85,6 +85,20 @@ TEST_SUITE("exact law") {
         CHECK(largest > 0.1);
     }
 
+    TEST_CASE("dropping the newest token is found where lengths depend on the rounds before") {
+        for (const Lengths& lengths : {scheduleLengths(1, 3), expectedLengths(3, 0.5, 0.8, 3)}) {
+            ToyRule dropping = ruleOf("dropping", lengths);
+            dropping.drops = [](Token drawn, const Distribution& q) { return q.probability(drawn) < 0.5; };
+            double largest = 0;
+            for (unsigned seed = 1; seed <= 12; ++seed) {
+                ToyLanguage language(3, seed);
+                largest = std::max(largest, totalVariation(language, rejectionSampling, dropping, 3));
+            }
+            MESSAGE("the largest total variation ", largest);
+            CHECK(largest > 0.1);
+        }
+    }
+
     TEST_CASE("drawing from p instead of the residual is found") {
         const Verifier broken{"broken", residualForgotten, Proposal::sampled, false};
         double largest = 0;

@@ -2,6 +2,8 @@
 
 #include "decisions.h"
 
+#include "rejection-sampling.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -20,27 +22,45 @@ public:
     Enumeration(ToyLanguage& language, const Verifier& verifier, const ToyRule& rule, Token end)
         : language_(language), verifier_(verifier), rule_(rule), end_(end) {}
 
-    void extend(const Tokens& text, double mass, size_t length, Law& law) {
+    void extend(const Tokens& text, double mass, size_t length, Law& law) { extend(text, start(), mass, length, law); }
+
+    // Tokens that a round after `text` accepts, on average.
+    double accepted(const Tokens& text) {
+        accepted_ = 0;
+        Outcomes round;
+        draft({text, start()}, {}, 1, round);
+        return accepted_;
+    }
+
+private:
+    // What a round knows when it begins; what it adds, and what is then remembered.
+    using State = std::pair<Tokens, Lengths::Memory>;
+    using Outcomes = std::map<State, double>;
+
+    Lengths::Memory start() const { return rule_.lengths ? rule_.lengths->memory : Lengths::Memory{}; }
+
+    void extend(const Tokens& text, const Lengths::Memory& memory, double mass, size_t length, Law& law) {
         if (text.size() >= length || ended(text)) {
             law[Tokens(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(length, text.size())))] +=
                 mass;
             return;
         }
-        if (rounds_.find(text) == rounds_.end()) {
-            Law round;
-            draft(text, {}, 1, round);
-            rounds_[text] = std::move(round);
+        const State state{text, memory};
+        if (rounds_.find(state) == rounds_.end()) {
+            Outcomes round;
+            draft(state, {}, 1, round);
+            rounds_[state] = std::move(round);
         }
-        for (const auto& [added, probability] : rounds_[text]) {
-            extend(joined(text, added), mass * probability, length, law);
+        for (const auto& [outcome, probability] : rounds_[state]) {
+            const auto& [added, remembered] = outcome;
+            extend(joined(text, added), remembered, mass * probability, length, law);
         }
     }
 
-    // One round: what it adds.
-    void draft(const Tokens& text, const Tokens& drafted, double mass, Law& round) {
-        const Distribution& q = language_.q(joined(text, drafted));
-        if (ended(drafted) || !rule_.continues(drafted, q)) {
-            verify(text, drafted, mass, round);
+    void draft(const State& state, const Tokens& drafted, double mass, Outcomes& round) {
+        const Distribution& q = language_.q(joined(state.first, drafted));
+        if (ended(drafted) || isFull(drafted, state.second) || !rule_.continues(drafted, q)) {
+            verify(state, drafted, mass, round);
             return;
         }
         for (Token token = 0; token < language_.size(); ++token) {
@@ -50,35 +70,57 @@ public:
                 continue;
             }
             if (rule_.drops(token, q)) {
-                verify(text, drafted, mass * probability, round);
+                verify(state, drafted, mass * probability, round);
             } else {
-                draft(text, joined(drafted, {token}), mass * probability, round);
+                draft(state, joined(drafted, {token}), mass * probability, round);
             }
         }
     }
 
-    double accepted() const { return accepted_; } // on average, over all of draft()
-
-private:
     bool ended(const Tokens& text) const { return !text.empty() && text.back() == end_; }
 
-    void verify(const Tokens& text, const Tokens& drafted, double mass, Law& round) {
-        const auto [p, q] = language_.rowsOf(text, drafted);
+    bool isFull(const Tokens& drafted, const Lengths::Memory& memory) const {
+        return rule_.lengths && static_cast<int>(drafted.size()) >= rule_.lengths->next(memory);
+    }
+
+    void verify(const State& state, const Tokens& drafted, double mass, Outcomes& round) {
+        const auto [p, q] = language_.rowsOf(state.first, drafted);
         for (const auto& [verdict, probability] : decisions(verifier_, drafted, p, q, !ended(drafted))) {
             Tokens added(drafted.begin(), drafted.begin() + verdict.first);
             if (verdict.second) {
                 added.push_back(*verdict.second);
             }
-            round[added] += mass * probability;
+            Lengths::Memory remembered;
+            if (rule_.lengths) {
+                remembered = rule_.lengths->after(state.second, roundOf(drafted, verdict.first, p, q));
+            }
+            round[{added, remembered}] += mass * probability;
             accepted_ += mass * probability * verdict.first;
         }
+    }
+
+    // What lengths look at.
+    Round roundOf(const Tokens& drafted, int accepted, const std::vector<Distribution>& p,
+                  const std::vector<Distribution>& q) const {
+        Round round;
+        round.drafted = static_cast<int>(drafted.size());
+        round.accepted = accepted;
+        for (size_t i = 0; i < drafted.size(); ++i) {
+            DraftedToken token{};
+            const double probability = p[i].probability(drafted[i]);
+            token.acceptance = verifier_.proposal == Proposal::mode
+                                   ? probability
+                                   : acceptanceProbability(probability, q[i].probability(drafted[i]));
+            round.draft.push_back(token);
+        }
+        return round;
     }
 
     ToyLanguage& language_;
     const Verifier& verifier_;
     const ToyRule& rule_;
     Token end_;
-    std::map<Tokens, Law> rounds_;
+    std::map<State, Outcomes> rounds_;
     double accepted_ = 0;
 };
 
@@ -132,6 +174,12 @@ std::vector<ToyRule> toyRules() {
     };
 }
 
+ToyRule ruleOf(std::string name, Lengths lengths) {
+    return {.name = std::move(name),
+            .continues = [](const Tokens&, const Distribution&) { return true; },
+            .lengths = std::move(lengths)};
+}
+
 Law generatedLaw(ToyLanguage& language, const Verifier& verifier, const ToyRule& rule, size_t length, Token end) {
     Law law;
     Enumeration(language, verifier, rule, end).extend({}, 1, length, law);
@@ -149,18 +197,18 @@ double totalVariation(ToyLanguage& language, const Verifier& verifier, const Toy
 }
 
 double expectedAccepted(ToyLanguage& language, const Verifier& verifier, const ToyRule& rule, const Tokens& text) {
-    Enumeration enumeration(language, verifier, rule, noEnd);
-    Law round;
-    enumeration.draft(text, {}, 1, round);
-    return enumeration.accepted();
+    return Enumeration(language, verifier, rule, noEnd).accepted(text);
 }
 
 void checkExact(const Verifier& verifier, Token end) {
+    std::vector<ToyRule> rules = toyRules();
+    rules.push_back(ruleOf("schedule", scheduleLengths(1, 3)));
+    rules.push_back(ruleOf("expected", expectedLengths(3, 0.5, 0.8, 3)));
     double worst = 0;
     int laws = 0;
     for (unsigned seed = 1; seed <= 60; ++seed) {
         const int size = 2 + static_cast<int>(seed % 3);
-        for (const ToyRule& rule : toyRules()) {
+        for (const ToyRule& rule : rules) {
             ToyLanguage language(size, seed);
             const double distance = totalVariation(language, verifier, rule, 4, end);
             INFO("seed ", seed, ", vocabulary ", size, ", rule ", rule.name);

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "lengths.h"
 #include "toy-language.h"
 
 #include "verifier.h"
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,12 +24,17 @@ struct ToyRule {
     // The known mistake: whether a token that has been drawn is dropped after all.
     std::function<bool(specdecpp::Token drawn, const specdecpp::Distribution& q)> drops =
         [](specdecpp::Token, const specdecpp::Distribution&) { return false; };
+    // How many tokens at most, where that depends on the rounds before.
+    std::optional<Lengths> lengths{};
 };
 
 ToyRule fixedLength(size_t length);
 
 // Of every shape that may be: fixed, by q, by earlier drafts, by both.
 std::vector<ToyRule> toyRules();
+
+// Never stops but by these lengths.
+ToyRule ruleOf(std::string name, Lengths lengths);
 
 // The law of the next `length` tokens, fewer where the end comes before, that drafting by the rule and
 // verifying give: added up over every draft and every decision of the verifier.
@@ -45,5 +52,6 @@ double totalVariation(ToyLanguage& language, const specdecpp::Verifier& verifier
 double expectedAccepted(ToyLanguage& language, const specdecpp::Verifier& verifier, const ToyRule& rule,
                         const Tokens& text = {});
 
-// Checks that the law is the target's in 60 random languages, under each of toyRules().
+// Checks that the law is the target's in 60 random languages, under each of toyRules()
+// and under lengths that depend on the rounds before.
 void checkExact(const specdecpp::Verifier& verifier, specdecpp::Token end);

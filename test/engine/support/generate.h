@@ -1,5 +1,7 @@
 #pragma once
 
+#include "lengths.h"
+
 #include "session.h"
 
 #include <vector>
@@ -14,13 +16,15 @@ struct Text {
     size_t replyLength() const { return tokens.size() - promptLength; }
 };
 
-// Begins a text and generates until the end of generation or `limit` tokens.
+// Begins a text and generates until the end of generation or `limit` tokens. Lengths bound the rounds
+// in place of the length in the options, and remember them.
 Text generate(specdecpp::Session& session, const std::vector<specdecpp::Token>& prompt,
               const specdecpp::SamplingSettings& settings, uint64_t seed, const specdecpp::RoundOptions& options,
-              int limit = 200);
+              int limit = 200, Lengths* lengths = nullptr);
 
 // Goes on with a text that is prefilled already.
-Text continueText(specdecpp::Session& session, size_t promptLength, specdecpp::RoundOptions options, int limit);
+Text continueText(specdecpp::Session& session, size_t promptLength, specdecpp::RoundOptions options, int limit,
+                  Lengths* lengths = nullptr);
 
 // Everything in one call.
 void prefillAll(specdecpp::Session& session);

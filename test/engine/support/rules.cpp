@@ -70,6 +70,14 @@ const std::vector<NamedRule>& gatedRules() {
     return rules;
 }
 
+const std::vector<NamedRule>& rulesWithMemory() {
+    static const std::vector<NamedRule> rules = {
+        {.name = "schedule 5", .rule = {.length = 12}, .lengths = scheduleLengths(5, 12)},
+        {.name = "expected", .rule = {.length = 12}, .lengths = expectedLengths(12, 0.1, 1, 10)},
+    };
+    return rules;
+}
+
 const std::vector<const Verifier*>& allVerifiers() {
     static const std::vector<const Verifier*> verifiers = {&rejectionSampling, &blockVerification, &coupledSampling,
                                                            &sampleAndMatch};

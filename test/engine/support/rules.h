@@ -1,10 +1,13 @@
 #pragma once
 
+#include "lengths.h"
+
 #include "acceptance-head.h"
 #include "stop-rule.h"
 #include "verifier.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +15,8 @@ struct NamedRule {
     std::string name;
     specdecpp::StopRule rule;
     std::shared_ptr<const specdecpp::AcceptanceHead> head{}; // that the rule asks
+    // Of its rounds, where they depend on the rounds before; rule.length is then the longest.
+    std::optional<Lengths> lengths{};
 };
 
 // The gates of lib/policy, by the same estimates.
@@ -27,5 +32,8 @@ NamedRule gatedRule(std::string name, const specdecpp::Gate& gate, int length = 
 
 // One of each kind, with thresholds at which rounds of the demo pair end by the gate and by the length.
 const std::vector<NamedRule>& gatedRules();
+
+// The kinds whose rounds are as long as the rounds before make them.
+const std::vector<NamedRule>& rulesWithMemory();
 
 const std::vector<const specdecpp::Verifier*>& allVerifiers();

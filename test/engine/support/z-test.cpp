@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <optional>
 #include <span>
 
 using namespace specdecpp;
@@ -89,9 +90,11 @@ Cell measure(const Verifier& verifier, const NamedRule& rule, const SamplingSett
     Session session(demoTarget(), demoDraft(), sessionSettings);
     RoundOptions options = roundOptions(rule.rule.length, verifier);
     options.rule = rule.rule;
+    std::optional<Lengths> lengths = rule.lengths; // remember over texts, as an engine's rules do
     return measureTexts(std::string(verifier.name) + ", " + rule.name, settings, seed, tokens,
                         [&](const std::vector<Token>& prompt, uint64_t textSeed) {
-                            return generate(session, prompt, settings, textSeed, options);
+                            return generate(session, prompt, settings, textSeed, options, 200,
+                                            lengths ? &*lengths : nullptr);
                         });
 }
 
