@@ -4,7 +4,6 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { lock } from "proper-lockfile";
 import { abortError } from "../abort";
 
 /** Who gives no sign of life for so long has ended without giving its lock back. */
@@ -27,6 +26,8 @@ export async function takeLock(
   file: string,
   { signal, onWait, onLost }: Settings,
 ): Promise<() => Promise<void>> {
+  // Loaded here because it listens to signals from then on, and ends the process at some that Node ignores.
+  const { lock } = await import("proper-lockfile");
   await mkdir(path.dirname(file), { recursive: true });
   const options = { stale: staleMillis, realpath: false, onCompromised: onLost };
   for (let first = true; !signal.aborted; first = false) {
