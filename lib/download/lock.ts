@@ -27,7 +27,8 @@ export async function takeLock(
   { signal, onWait, onLost }: Settings,
 ): Promise<() => Promise<void>> {
   // Loaded here because it listens to signals from then on, and ends the process at some that Node ignores.
-  const { lock } = await import("proper-lockfile");
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- not before it is needed
+  const { lock } = require("proper-lockfile") as typeof import("proper-lockfile");
   await mkdir(path.dirname(file), { recursive: true });
   const options = { stale: staleMillis, realpath: false, onCompromised: onLost };
   for (let first = true; !signal.aborted; first = false) {
