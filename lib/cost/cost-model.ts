@@ -35,8 +35,9 @@ export class CostModel {
   readonly #draftStep: Window;
   /** What the draft takes to read a token beside others, as a share of a step. */
   readonly #reading = new Window(0);
-  /** Microseconds of a round outside of its native halves. */
-  readonly #overhead = new Window(0);
+  /** Microseconds of a round outside of its native halves: of plain ones, and of those with a draft. */
+  readonly #plainOverhead = new Window(0);
+  readonly #draftOverhead = new Window(0);
   #rounds = 0;
   #drafts = 0;
   /** Tokens that the draft has to read before it draws the next one; in a round after a rejection 1. */
@@ -71,10 +72,11 @@ export class CostModel {
           this.#correctionsWhere((window) => !window.single),
           this.#correctionsWhere((window) => window.single),
         );
-    const overhead = this.#overhead.typical ?? 0;
+    const plain = this.#plainOverhead.typical ?? this.#draftOverhead.typical ?? 0;
+    const drafting = this.#draftOverhead.typical ?? plain;
     return {
       draftStepMicros: this.#draftStepMicros(base),
-      verifyMicros: corrected.map((micros) => micros + overhead),
+      verifyMicros: corrected.map((micros, K) => micros + (K === 0 ? plain : drafting)),
     };
   }
 
@@ -122,7 +124,8 @@ export class CostModel {
     if (this.#rounds === 1) return; // pays for pages that come in
 
     if (drafted > 0) this.#drafts += 1;
-    this.#overhead.add(Math.max(0, overheadMicros));
+    const overhead = draftSteps === 0 ? this.#plainOverhead : this.#draftOverhead;
+    overhead.add(Math.max(0, overheadMicros));
     const base = this.#tabled(contextLength);
     // After plain rounds the draft has much to read, which is no step's price.
     if (draftSteps > 0 && unread <= 2) {

@@ -180,10 +180,21 @@ test("outliers of a length that is avoided for them are forgotten", () => {
   expect(model.prices(100).verifyMicros[4]).toBeCloseTo(before, 6);
 });
 
-test("what a round costs beside its halves is a part of every pass, stalls left out", () => {
+test("what a round costs beside its halves is a part of its pass, stalls left out", () => {
   const model = measured();
   for (let i = 0; i < 15; ++i) model.observe(round(4), 100, i % 3 === 2 ? 1e6 : 250);
   for (const K of lengths) expect(model.prices(100).verifyMicros[K]).toBeCloseTo(real(K) + 250, 6);
+});
+
+test("a plain round costs less beside its pass than one with a draft, and is priced so", () => {
+  const model = measured();
+  for (let i = 0; i < 15; ++i) {
+    model.observe(round(4), 100, 800);
+    model.observe(round(0), 100, 200);
+  }
+  const { verifyMicros } = model.prices(100);
+  expect(verifyMicros[0]).toBeCloseTo(real(0) + 200, 6);
+  expect(verifyMicros[1]).toBeCloseTo(real(1) + 800, 6);
 });
 
 test("a pass that a gate ended before the draw is priced as a pass", () => {
