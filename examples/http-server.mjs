@@ -39,7 +39,9 @@ async function generate(request, response) {
 
 async function send(response, event, data) {
   const isRoom = response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-  if (!isRoom) await Promise.race([once(response, "drain"), once(response, "close")]);
+  // Of one that is closed already no event comes any more.
+  if (isRoom || response.destroyed) return;
+  await Promise.race([once(response, "drain"), once(response, "close")]);
 }
 
 async function fail(response, { name, code = name, message, partial }, { aborted }) {

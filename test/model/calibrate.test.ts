@@ -79,8 +79,8 @@ test("within its time, calibrate finds the prices that generations pay", async (
     [short!.verify[0]!, plain],
     [short!.verify[4]!, verify],
   ] as const) {
-    expect(measured.micros / served).toBeGreaterThan(1 / 2);
-    expect(measured.micros / served).toBeLessThan(2);
+    expect(measured.micros / served).toBeGreaterThan(1 / 4);
+    expect(measured.micros / served).toBeLessThan(4); // machines change their speed within seconds
     expect(measured.samples).toBeGreaterThan(0);
     expect(measured.low).toBeLessThanOrEqual(measured.micros);
     expect(measured.high).toBeGreaterThanOrEqual(measured.micros);
