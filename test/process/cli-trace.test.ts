@@ -82,9 +82,10 @@ test("tells what it will take and what it has done", () => {
 });
 
 test("a terminal gets a bar with the rate and the time left", () => {
-  const result = onTerminal(command(inFolder("terminal"), "--limit", "4"));
+  // All prompts: a bar has to be due, also on a fast machine.
+  const result = onTerminal(command(inFolder("terminal")));
   expect(result.status).toBe(0);
-  expect(result.stdout).toMatch(/\d+ of 4 prompts, \d+ tokens\/s, [^,]* of about [^,]*, .* left/);
+  expect(result.stdout).toMatch(/\d+ of 36 prompts, \d+ tokens\/s, [^,]* of about [^,]*, .* left/);
 });
 
 /** Kills at random moments, and whether every step of writing is one: `npm run test:kills` has 20, and all. */
