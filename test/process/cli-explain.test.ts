@@ -122,7 +122,7 @@ test("newlines and other controls in a text are shown, not obeyed", () => {
 
 describe("on a terminal", () => {
   test("what became of a token shows in its colour, and lines end at the window's edge", () => {
-    const { status, stdout } = onTerminal([...drawn, "--explain"]);
+    const { status, stdout } = onTerminal([...drawn, "--stop", "fixed:4", "--explain"]);
     expect(status).toBe(0);
     for (const [colour, mark] of [
       ["32", "\\+"],
