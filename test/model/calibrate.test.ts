@@ -62,28 +62,46 @@ async function servedRounds(length: number): Promise<RoundInfo[]> {
   return rounds.filter(({ drafted }) => drafted === length);
 }
 
-test("within its time, calibrate finds the prices that generations pay", async () => {
-  const start = performance.now();
-  const { costs } = await calibrate({ ...pair, seconds: 4 });
-  expect(performance.now() - start).toBeLessThan(7000);
+interface Served {
+  step: number;
+  plain: number;
+  verify: number;
+}
 
-  const [short] = costs;
-  expect(short!.contextLength).toBe(64);
-  expect(short!.verify).toHaveLength(maxDraftTokens + 1);
+/** Medians of what generations paid. */
+async function servedPrices(): Promise<Served> {
   const plain = median((await servedRounds(0)).map(({ verifyMicros }) => verifyMicros));
   const speculative = await servedRounds(4);
   const step = median(speculative.map(({ draftMicros }) => draftMicros / 4));
-  const verify = median(speculative.map(({ verifyMicros }) => verifyMicros));
-  for (const [measured, served] of [
-    [short!.draftStep, step],
-    [short!.verify[0]!, plain],
-    [short!.verify[4]!, verify],
-  ] as const) {
-    expect(measured.micros / served).toBeGreaterThan(1 / 4);
-    expect(measured.micros / served).toBeLessThan(4); // machines change their speed within seconds
-    expect(measured.samples).toBeGreaterThan(0);
-    expect(measured.low).toBeLessThanOrEqual(measured.micros);
-    expect(measured.high).toBeGreaterThanOrEqual(measured.micros);
+  return { step, plain, verify: median(speculative.map(({ verifyMicros }) => verifyMicros)) };
+}
+
+test("within its time, calibrate finds the prices that generations pay", async () => {
+  // Only where the machine kept its speed is there something to compare.
+  for (let attempt = 1; ; ++attempt) {
+    const before = await servedPrices();
+    const start = performance.now();
+    const { costs } = await calibrate({ ...pair, seconds: 4, force: true });
+    expect(performance.now() - start).toBeLessThan(7000);
+    const after = await servedPrices();
+    const drift = Math.max(before.plain / after.plain, after.plain / before.plain);
+    if (drift > 1.4 && attempt < 3) continue;
+
+    const [short] = costs;
+    expect(short!.contextLength).toBe(64);
+    expect(short!.verify).toHaveLength(maxDraftTokens + 1);
+    for (const [measured, served] of [
+      [short!.draftStep, (before.step + after.step) / 2],
+      [short!.verify[0]!, (before.plain + after.plain) / 2],
+      [short!.verify[4]!, (before.verify + after.verify) / 2],
+    ] as const) {
+      expect(measured.micros / served).toBeGreaterThan(1 / 2);
+      expect(measured.micros / served).toBeLessThan(2);
+      expect(measured.samples).toBeGreaterThan(0);
+      expect(measured.low).toBeLessThanOrEqual(measured.micros);
+      expect(measured.high).toBeGreaterThanOrEqual(measured.micros);
+    }
+    return;
   }
 });
 
