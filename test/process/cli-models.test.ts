@@ -315,7 +315,7 @@ describe("the command line itself", () => {
     });
     expect(cli(["frob"])).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining("Unknown argument: frob") as string,
+      stderr: expect.stringContaining("Unknown command: frob") as string,
     });
   });
 
