@@ -7,10 +7,11 @@ export type { LengthCosts, Timing } from "./cost/cost-table";
 export type { CalibrateOptions } from "./cost/options";
 export type { Identity, ModelIdentity } from "./cost/machine";
 export type { Prices } from "./cost/prices";
+export { createEngine } from "./create-engine";
 export type { DownloadProgress } from "./download/download";
 export type { ResolveModelOptions } from "./download/options";
 export { resolveModel } from "./download/resolve-model";
-export { createEngine, devices, Engine, type Prompt } from "./engine";
+export { Engine, type Prompt } from "./engine";
 export { type ErrorCode, SpecdecError } from "./errors";
 export type { FinishReason, GenerationChunk, GenerationResult } from "./generation";
 export { AcceptanceHead, type HeadInfo } from "./head/acceptance-head";
@@ -33,7 +34,7 @@ export { trainHead } from "./head/train-head";
 export { deepen, quantize, type QuantizationType } from "./model-file";
 export type { Device, StopReason } from "./native/binding";
 export type { BackendStatus } from "./native/gpu-backends";
-export { gpuBackends } from "./native/load";
+export { devices, gpuBackends } from "./native/load";
 export type {
   CacheType,
   EngineOptions,
