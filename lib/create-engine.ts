@@ -4,14 +4,14 @@ import { guessCosts } from "./cost/cost-table";
 import { identify } from "./cost/machine";
 import { downloaded } from "./download/resolve-model";
 import { Engine, type Pair } from "./engine";
-import { AcceptanceHead } from "./head/acceptance-head";
-import { Model } from "./model";
 import {
   type EngineOptions,
   resolveEngine,
   type ResolvedEngine,
   type ResolvedModel,
-} from "./options";
+} from "./engine-options";
+import { AcceptanceHead } from "./head/acceptance-head";
+import { Model } from "./model";
 import { contextSize, openSession } from "./session";
 import { vocabularyFingerprint } from "./trace/fingerprint";
 

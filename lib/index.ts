@@ -12,6 +12,7 @@ export type { DownloadProgress } from "./download/download";
 export type { ResolveModelOptions } from "./download/options";
 export { resolveModel } from "./download/resolve-model";
 export { Engine, type Prompt } from "./engine";
+export type { CacheType, EngineOptions, ModelOptions } from "./engine-options";
 export { type ErrorCode, SpecdecError } from "./errors";
 export type { FinishReason, GenerationChunk, GenerationResult } from "./generation";
 export { AcceptanceHead, type HeadInfo } from "./head/acceptance-head";
@@ -35,15 +36,7 @@ export { deepen, quantize, type QuantizationType } from "./model-file";
 export type { Device, StopReason } from "./native/binding";
 export type { BackendStatus } from "./native/gpu-backends";
 export { devices, gpuBackends } from "./native/load";
-export type {
-  CacheType,
-  EngineOptions,
-  GenerateOptions,
-  ModelOptions,
-  SamplingOptions,
-  TokenizeOptions,
-  VerifierName,
-} from "./options";
+export type { GenerateOptions, SamplingOptions, TokenizeOptions, VerifierName } from "./options";
 export type {
   DraftedToken,
   Estimate,

@@ -1,10 +1,10 @@
+import type { ResolvedEngine, ResolvedModel } from "./engine-options";
 import type { AcceptanceHead } from "./head/acceptance-head";
 import { cacheSizeBytes, checkMemory, defaultContextSize } from "./memory";
 import type { Model } from "./model";
 import type { NativeContextOptions, NativeSession } from "./native/binding";
 import { call, callAsync } from "./native/call";
 import { loadAddon } from "./native/load";
-import type { ResolvedEngine, ResolvedModel } from "./options";
 
 /** Tokens of a model's context: as asked for, or as trained within bounds. */
 export function contextSize(options: ResolvedModel, model: Model): number {
