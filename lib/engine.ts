@@ -11,224 +11,32 @@ import {
   resolveChatSession,
 } from "./chat/options";
 import { checkText, checkTokens } from "./checks";
-import { calibrationFile, readCalibration } from "./cost/calibration-cache";
-import { CostModel } from "./cost/cost-model";
-import { guessCosts } from "./cost/cost-table";
-import { type Identity, identify } from "./cost/machine";
-import { downloaded } from "./download/resolve-model";
+import type { CostModel } from "./cost/cost-model";
+import type { Identity } from "./cost/machine";
 import { SpecdecError } from "./errors";
 import { Generation, type GenerationChunk, type GenerationResult, resultOf } from "./generation";
-import { AcceptanceHead } from "./head/acceptance-head";
 import type { HeadKind } from "./head/examples";
-import { cacheSizeBytes, checkMemory, defaultContextSize } from "./memory";
-import { Model } from "./model";
-import type { Device, NativeContextOptions, NativeSession } from "./native/binding";
-import { call, callAsync } from "./native/call";
-import { loadAddon } from "./native/load";
+import type { Model } from "./model";
+import type { NativeSession } from "./native/binding";
 import {
-  type EngineOptions,
   type GenerateOptions,
-  resolveEngine,
   resolveGeneration,
-  type ResolvedEngine,
-  type ResolvedModel,
   resolveTokenize,
   type TokenizeOptions,
 } from "./options";
 import { createPolicy } from "./policy/policies";
 import type { Policy } from "./policy/policy";
-import { vocabularyFingerprint } from "./trace/fingerprint";
 import { Turnstile } from "./turnstile";
 
 /** A prompt: text, or the ids of its tokens (used as they are, nothing is added). */
 export type Prompt = string | readonly number[] | Int32Array;
 
-/** The devices that llama.cpp can use on this machine. */
-export function devices(): Device[] {
-  return call(() => loadAddon().devices());
-}
-
-/**
- * Loads the models and prepares an engine for one text at a time.
- *
- * Rejects with a SpecdecError: ERR_INVALID_ARGUMENT, ERR_FILE_NOT_FOUND, ERR_MODEL_LOAD,
- * ERR_NOT_GENERATIVE, ERR_VOCABULARY_MISMATCH, ERR_HEAD_MISMATCH, ERR_NO_ROLLBACK, ERR_OUT_OF_MEMORY,
- * ERR_NO_GPU, ERR_NO_DEVICE, ERR_DOWNLOAD_FAILED, ERR_ABORTED, or one of loading the addon. Or with what
- * onLoadProgress or onDownloadProgress throws.
- */
-export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const resolved = await downloaded(resolveEngine(options), options);
-  const { onLoadProgress, signal } = options;
-  const load = (name: "target" | "draft", model: ResolvedModel): Promise<Model> =>
-    Model.load(
-      model,
-      onLoadProgress &&
-        ((fraction) => {
-          onLoadProgress({ model: name, fraction });
-        }),
-      signal,
-    );
-  const made: { dispose(): void }[] = [];
-  try {
-    const target = await load("target", resolved.target);
-    made.push(target);
-    const draft = resolved.draft && (await load("draft", resolved.draft));
-    if (draft) made.push(draft);
-    const pair = draft && (await describePair(resolved, target, draft));
-    const costs = await startCosts(pair, target, draft, resolved.maxDraft);
-    const head = await loadHead(resolved, pair, target, draft);
-    if (head) made.push(head);
-    const session = await openSession(resolved, target, draft, { ...(head && { head }) });
-    made.push(session);
-    head?.dispose(); // the session keeps what it needs
-    return new Engine(
-      session,
-      target,
-      draft,
-      contextSize(resolved.target, target),
-      resolved.maxDraft,
-      costs,
-      pair,
-      head?.info.kind,
-    );
-  } catch (error) {
-    for (const one of made.reverse()) one.dispose();
-    throw error;
-  }
-}
-
-/** Tokens of a model's context: as asked for, or as trained within bounds. */
-export function contextSize(options: ResolvedModel, model: Model): number {
-  return options.contextSize ?? defaultContextSize(model.info.trainedContextSize);
-}
-
 /** What calibrating needs to know of an engine with a draft. */
-interface Pair {
+export interface Pair {
   identity: Identity;
   /** Tokens that both contexts hold. */
   contextSize: number;
   maxDraft: number;
-}
-
-async function describePair(
-  { target: targetOptions, draft: draftOptions, maxDraft }: ResolvedEngine,
-  target: Model,
-  draft: Model,
-): Promise<Pair | undefined> {
-  if (draftOptions === undefined) return undefined;
-  return {
-    identity: await identify(
-      { options: targetOptions, model: target },
-      { options: draftOptions, model: draft },
-    ),
-    contextSize: Math.min(contextSize(targetOptions, target), contextSize(draftOptions, draft)),
-    maxDraft,
-  };
-}
-
-/** The head that was asked for, if any. Throws ERR_HEAD_MISMATCH for one of another pair. */
-async function loadHead(
-  { head: path, forceHead, target: targetOptions, draft: draftOptions }: ResolvedEngine,
-  pair: Pair | undefined,
-  target: Model,
-  draft: Model | undefined,
-): Promise<AcceptanceHead | undefined> {
-  if (path === undefined || pair === undefined || !draft || !draftOptions) return undefined;
-  const head = await AcceptanceHead.load(path);
-  try {
-    const { identity } = pair;
-    head.checkPair(
-      {
-        target: { path: targetOptions.path, fingerprint: identity.target.fingerprint },
-        draft: {
-          path: draftOptions.path,
-          fingerprint: identity.draft.fingerprint,
-          stateWidth: draft.info.stateWidth,
-        },
-        vocabulary: () => vocabularyFingerprint(target),
-      },
-      forceHead,
-    );
-    return head;
-  } catch (error) {
-    head.dispose();
-    throw error;
-  }
-}
-
-/** From a calibration if there is one, also an old one: rounds refine it as they do a guess. */
-async function startCosts(
-  pair: Pair | undefined,
-  target: Model,
-  draft: Model | undefined,
-  maxDraft: number,
-): Promise<CostModel> {
-  const calibration =
-    pair && (await readCalibration(calibrationFile(pair.identity), pair.identity));
-  if (calibration) return new CostModel(calibration.costs, true, maxDraft);
-  const sizes = { targetBytes: target.info.sizeBytes, draftBytes: draft?.info.sizeBytes ?? 0 };
-  return new CostModel(guessCosts(sizes, maxDraft), false, maxDraft);
-}
-
-type SessionOptions = Pick<ResolvedEngine, "target" | "draft" | "maxDraft">;
-
-interface SessionUse {
-  /** Whether walks will be asked for. */
-  walks?: boolean;
-  head?: AcceptanceHead;
-}
-
-/** Throws ERR_OUT_OF_MEMORY if its caches cannot fit. */
-export async function openSession(
-  options: SessionOptions,
-  target: Model,
-  draft: Model | undefined,
-  use: SessionUse = {},
-): Promise<NativeSession> {
-  const session = createSession(options, target, draft, use);
-  try {
-    await callAsync(() => session.open());
-    return session;
-  } catch (error) {
-    session.dispose();
-    throw error;
-  }
-}
-
-function createSession(
-  options: SessionOptions,
-  target: Model,
-  draft: Model | undefined,
-  { walks = false, head }: SessionUse,
-): NativeSession {
-  const context = (given: ResolvedModel, model: Model) => ({
-    contextSize: contextSize(given, model),
-    threads: given.threads,
-    adaptThreads: given.adaptThreads,
-    kvTypeK: given.kvTypeK,
-    kvTypeV: given.kvTypeV,
-  });
-  const targetContext = context(options.target, target);
-  const draftContext = options.draft && draft && context(options.draft, draft);
-  let cacheBytes = 0; // on the processor: a GPU has its own memory and its own check
-  if (!target.info.usesGpu) cacheBytes += cacheSizeBytes(target.info, targetContext);
-  if (draft && draftContext && !draft.info.usesGpu) {
-    cacheBytes += cacheSizeBytes(draft.info, draftContext);
-  }
-  checkMemory(cacheBytes);
-
-  const addon = loadAddon();
-  return call(
-    () =>
-      new addon.Session({
-        target: target.native,
-        targetContext: targetContext satisfies NativeContextOptions,
-        ...(draft && draftContext && { draft: draft.native, draftContext }),
-        maxDraft: options.maxDraft,
-        walks,
-        ...(head && { head: head.native }),
-      }),
-  );
 }
 
 /**

@@ -7,10 +7,12 @@ export type { LengthCosts, Timing } from "./cost/cost-table";
 export type { CalibrateOptions } from "./cost/options";
 export type { Identity, ModelIdentity } from "./cost/machine";
 export type { Prices } from "./cost/prices";
+export { createEngine } from "./create-engine";
 export type { DownloadProgress } from "./download/download";
 export type { ResolveModelOptions } from "./download/options";
 export { resolveModel } from "./download/resolve-model";
-export { createEngine, devices, Engine, type Prompt } from "./engine";
+export { Engine, type Prompt } from "./engine";
+export type { CacheType, EngineOptions, ModelOptions } from "./engine-options";
 export { type ErrorCode, SpecdecError } from "./errors";
 export type { FinishReason, GenerationChunk, GenerationResult } from "./generation";
 export { AcceptanceHead, type HeadInfo } from "./head/acceptance-head";
@@ -33,16 +35,8 @@ export { trainHead } from "./head/train-head";
 export { deepen, quantize, type QuantizationType } from "./model-file";
 export type { Device, StopReason } from "./native/binding";
 export type { BackendStatus } from "./native/gpu-backends";
-export { gpuBackends } from "./native/load";
-export type {
-  CacheType,
-  EngineOptions,
-  GenerateOptions,
-  ModelOptions,
-  SamplingOptions,
-  TokenizeOptions,
-  VerifierName,
-} from "./options";
+export { devices, gpuBackends } from "./native/load";
+export type { GenerateOptions, SamplingOptions, TokenizeOptions, VerifierName } from "./options";
 export type {
   DraftedToken,
   Estimate,

@@ -1,10 +1,10 @@
 import { existsSync, statSync } from "node:fs";
 import { whileListening } from "./abort";
+import type { ResolvedModel } from "./engine-options";
 import { SpecdecError } from "./errors";
 import type { ModelInfo, NativeModel } from "./native/binding";
 import { call, callAsync } from "./native/call";
 import { loadAddon } from "./native/load";
-import type { ResolvedModel } from "./options";
 import { type Piece, pieceOf } from "./text-assembler";
 
 /** How often the progress of loading is looked at. */

@@ -1,4 +1,5 @@
-import { createEngine, type Engine } from "../engine";
+import { createEngine } from "../create-engine";
+import type { Engine } from "../engine";
 import { SpecdecError } from "../errors";
 import { type CalibrateOptions, resolveCalibration } from "./options";
 import {

@@ -1,10 +1,10 @@
 // What prices belong to: the machine, the models, and how they are run.
 
 import { availableParallelism, cpus } from "node:os";
+import type { ResolvedModel } from "../engine-options";
 import type { Model } from "../model";
 import { call } from "../native/call";
 import { loadAddon } from "../native/load";
-import type { ResolvedModel } from "../options";
 import { modelFingerprint } from "../trace/fingerprint";
 
 /** A model and its settings, as far as its speed depends on them. */

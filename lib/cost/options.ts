@@ -1,6 +1,6 @@
 import { flag, number, object } from "../checks";
+import { engineKeys, type EngineOptions, resolveEngine } from "../engine-options";
 import { SpecdecError } from "../errors";
-import { engineKeys, type EngineOptions, resolveEngine } from "../options";
 
 /** An engine with a draft, and how its prices are measured. */
 export interface CalibrateOptions extends EngineOptions {

@@ -1,6 +1,6 @@
 import path from "node:path";
+import type { ResolvedModel } from "../engine-options";
 import { checkModelFile } from "../model";
-import type { ResolvedModel } from "../options";
 import { download } from "./download";
 import {
   checkModelUri,

@@ -4,12 +4,12 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { invalid, object, oneOf } from "../checks";
+import { resolveModelOptions } from "../engine-options";
 import { SpecdecError } from "../errors";
 import { Model } from "../model";
 import type { NativeHeadShape } from "../native/binding";
 import { call, callAsync } from "../native/call";
 import { loadAddon } from "../native/load";
-import { resolveModelOptions } from "../options";
 import { modelFingerprint, vocabularyFingerprint } from "../trace/fingerprint";
 import { headKeys, pairMetadata } from "./head-metadata";
 import type { HeadType } from "./options";

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { SpecdecError } from "../errors";
-import type { NativeAddon } from "./binding";
+import type { Device, NativeAddon } from "./binding";
 import { call } from "./call";
 import { type BackendStatus, loadGpuBackends } from "./gpu-backends";
 import { unpacked } from "./unpacked";
@@ -46,6 +46,11 @@ export function loadAddon(): NativeAddon {
 export function gpuBackends(): readonly BackendStatus[] {
   loadAddon();
   return gpus;
+}
+
+/** The devices that llama.cpp can use on this machine. */
+export function devices(): Device[] {
+  return call(() => loadAddon().devices());
 }
 
 function buildMode(): string {

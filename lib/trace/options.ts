@@ -1,12 +1,14 @@
 import { flag, invalid, maxInt32, object, oneOf, whole } from "../checks";
 import { checkDownloadOptions } from "../download/options";
-import { SpecdecError } from "../errors";
-import type { NativeSampling } from "../native/binding";
 import {
   type EngineOptions,
   type ModelOptions,
   type ResolvedModel,
   resolveModelOptions,
+} from "../engine-options";
+import { SpecdecError } from "../errors";
+import type { NativeSampling } from "../native/binding";
+import {
   resolveSampling,
   resolveVerifier,
   samplingKeys,

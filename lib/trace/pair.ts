@@ -1,6 +1,6 @@
-import { contextSize, openSession } from "../engine";
 import { Model } from "../model";
 import type { NativeSession } from "../native/binding";
+import { contextSize, openSession } from "../session";
 import type { ResolvedTrace, TraceOptions } from "./options";
 
 /** Two models, and a session that can walk. */

@@ -20,13 +20,8 @@ namespace {
 
 constexpr int maxDraft = 4;
 
-void start(Session& session, double temperature, size_t prompt = 0) {
-    session.begin(demoPrompts()[prompt], plainSampling(temperature), 5);
-    prefillAll(session);
-}
-
-int lengthOf(const std::vector<Token>& tokens) {
-    return static_cast<int>(tokens.size());
+void start(Session& session, double temperature) {
+    startPrompt(session, 0, plainSampling(temperature), 5);
 }
 
 RoundOptions draftOptions(const Verifier& verifier) {

@@ -28,16 +28,10 @@ SessionOptions optionsWith(std::shared_ptr<const AcceptanceHead> head) {
     return options;
 }
 
-RoundOptions optionsOf(const StopRule& rule) {
-    RoundOptions options = roundOptions(rule.length);
-    options.rule = rule;
+RoundOptions detailsOf(const StopRule& rule) {
+    RoundOptions options = optionsOf(rule);
     options.details = true;
     return options;
-}
-
-void start(Session& session, const SamplingSettings& settings, size_t prompt, uint64_t seed) {
-    session.begin(demoPrompts()[prompt], settings, seed);
-    prefillAll(session);
 }
 
 // The same logits of the states that the round gave back.
@@ -78,13 +72,13 @@ Stops checkStops(const AcceptanceHead& head, const StopRule& rule, const WorkedO
     Stops stops;
     for (uint64_t seed = 1; seed <= 40; ++seed) {
         CAPTURE(seed);
-        start(session, plainSampling(1), seed % 4, seed);
-        const Round all = session.round(optionsOf({.length = rule.length}));
+        startPrompt(session, seed % 4, plainSampling(1), seed);
+        const Round all = session.round(detailsOf({.length = rule.length}));
         if (all.stopReason != StopReason::length) {
             continue; // the text ended
         }
-        start(session, plainSampling(1), seed % 4, seed);
-        const Round round = session.round(optionsOf(rule));
+        startPrompt(session, seed % 4, plainSampling(1), seed);
+        const Round round = session.round(detailsOf(rule));
         const int expected = workedOut(all.draft);
         CHECK(round.drafted == expected);
         CHECK(round.stopReason == (expected < rule.length ? StopReason::gate : StopReason::length));
@@ -106,8 +100,8 @@ TEST_SUITE("head rounds") {
             Session session(demoTarget(), demoDraft(), optionsWith(head));
             for (const double temperature : {0.0, 0.8}) {
                 CAPTURE(temperature);
-                start(session, plainSampling(temperature), 0, 5);
-                RoundOptions options = optionsOf({.length = 7});
+                startPrompt(session, 0, plainSampling(temperature), 5);
+                RoundOptions options = detailsOf({.length = 7});
                 options.states = true;
                 for (int i = 0; i < 4; ++i) {
                     const Round round = session.round(options);
@@ -232,12 +226,12 @@ TEST_SUITE("head rounds") {
 
     TEST_CASE("a round that is drafted token by token asks the head the same") {
         Session session(demoTarget(), demoDraft(), optionsWith(demoHead(HeadKind::full)));
-        const RoundOptions options = optionsOf({.length = 6});
-        start(session, plainSampling(1), 0, 9);
+        const RoundOptions options = detailsOf({.length = 6});
+        startPrompt(session, 0, plainSampling(1), 9);
         const Round whole = session.round(options);
-        start(session, plainSampling(1), 0, 9);
+        startPrompt(session, 0, plainSampling(1), 9);
         for (int length = 1; length <= 6; ++length) {
-            session.draft(optionsOf({.length = length}));
+            session.draft(detailsOf({.length = length}));
         }
         const Round parts = session.verify(options, session.drafted());
         REQUIRE(parts.draft.size() == whole.draft.size());
@@ -250,7 +244,7 @@ TEST_SUITE("head rounds") {
 
     TEST_CASE("the draft catches up in one step where a head reads its states") {
         Session session(demoTarget(), demoDraft(), optionsWith(demoHead(HeadKind::full)));
-        start(session, {}, 0, 1);
+        startPrompt(session, 0, {}, 1);
         for (int i = 0; i < 6; ++i) {
             session.round(roundOptions(0)); // which the draft does not read
         }
@@ -260,8 +254,8 @@ TEST_SUITE("head rounds") {
     TEST_CASE("a rule that weighs what no head says is refused") {
         const auto refused = [](std::shared_ptr<const AcceptanceHead> head, const StopRule& rule) {
             Session session(demoTarget(), demoDraft(), optionsWith(std::move(head)));
-            start(session, {}, 0, 1);
-            return errorCode([&] { session.round(optionsOf(rule)); }) == "ERR_INVALID_ARGUMENT";
+            startPrompt(session, 0, {}, 1);
+            return errorCode([&] { session.round(detailsOf(rule)); }) == "ERR_INVALID_ARGUMENT";
         };
         const StopRule full{.length = 4, .survival = headGate()};
         const StopRule paper{.length = 4, .survival = paperGate(0.5)};

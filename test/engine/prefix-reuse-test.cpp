@@ -17,10 +17,6 @@ namespace {
 
 constexpr int replyTokens = 40;
 
-int lengthOf(const std::vector<Token>& tokens) {
-    return static_cast<int>(tokens.size());
-}
-
 std::vector<Token> operator+(std::vector<Token> a, const std::vector<Token>& b) {
     a.insert(a.end(), b.begin(), b.end());
     return a;

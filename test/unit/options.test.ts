@@ -1,6 +1,7 @@
 import type { EngineOptions, GenerateOptions } from "../../lib";
 import { SpecdecError } from "../../lib";
-import { resolveEngine, resolveGeneration } from "../../lib/options";
+import { resolveEngine } from "../../lib/engine-options";
+import { resolveGeneration } from "../../lib/options";
 import { resolveTrace } from "../../lib/trace/options";
 
 const engine = { hasDraft: true, maxDraft: 16 };

@@ -1,11 +1,18 @@
 #include "generate.h"
 
+#include "demo.h"
+
 #include <limits>
 
 using namespace specdecpp;
 
 void prefillAll(Session& session) {
     session.prefill(std::numeric_limits<int>::max() / 2);
+}
+
+void startPrompt(Session& session, size_t prompt, const SamplingSettings& settings, uint64_t seed) {
+    session.begin(demoPrompts()[prompt], settings, seed);
+    prefillAll(session);
 }
 
 Text continueText(Session& session, size_t promptLength, RoundOptions options, int limit, Lengths* lengths) {

@@ -28,3 +28,11 @@ Text continueText(specdecpp::Session& session, size_t promptLength, specdecpp::R
 
 // Everything in one call.
 void prefillAll(specdecpp::Session& session);
+
+// Begins one of demoPrompts() and prefills it.
+void startPrompt(specdecpp::Session& session, size_t prompt, const specdecpp::SamplingSettings& settings = {},
+                 uint64_t seed = 1);
+
+inline int lengthOf(const std::vector<specdecpp::Token>& tokens) {
+    return static_cast<int>(tokens.size());
+}

@@ -1,5 +1,7 @@
 #include "rules.h"
 
+#include "demo.h"
+
 #include <cmath>
 
 using namespace specdecpp;
@@ -82,4 +84,10 @@ const std::vector<const Verifier*>& allVerifiers() {
     static const std::vector<const Verifier*> verifiers = {&rejectionSampling, &blockVerification, &coupledSampling,
                                                            &sampleAndMatch};
     return verifiers;
+}
+
+RoundOptions optionsOf(const StopRule& rule, const Verifier& verifier) {
+    RoundOptions options = roundOptions(rule.length, verifier);
+    options.rule = rule;
+    return options;
 }

@@ -37,3 +37,6 @@ const std::vector<NamedRule>& gatedRules();
 const std::vector<NamedRule>& rulesWithMemory();
 
 const std::vector<const specdecpp::Verifier*>& allVerifiers();
+
+specdecpp::RoundOptions optionsOf(const specdecpp::StopRule& rule,
+                                  const specdecpp::Verifier& verifier = specdecpp::rejectionSampling);
