@@ -177,6 +177,12 @@ async function checkNpm() {
     run(project, "npm", "rebuild", "specdecpp");
     checkGeneration(project);
   });
+  await check("README: its lines run in a project as they stand", () => {
+    const [, lines = ""] =
+      /```js\n([^]*?)```/.exec(readFileSync(path.join(root, "README.md"), "utf8")) ?? [];
+    writeFileSync(path.join(project, "example.mjs"), lines);
+    assert.match(run(project, process.execPath, "example.mjs"), /[\d.]+ tokens per target pass$/);
+  });
   await check("types: node16", () => checkTypes(project, "node16", "node16"));
   await check("types: bundler", () => checkTypes(project, "esnext", "bundler"));
   await check("types: without Node's", () => checkTypes(project, "esnext", "bundler", false));
