@@ -6,26 +6,29 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { number, parseOptions, string } from "./options.mjs";
 import { conditions, draftFile, prompts, targetFile } from "./setting.mjs";
 import { interval, median } from "./statistics.mjs";
 
 const require = createRequire(import.meta.url);
 const { createEngine, readTrace, trace } = require("..");
 const { promptSeed } = require("../dist/trace/fingerprint.js");
-const { values } = parseArgs({
-  options: {
-    count: { type: "string", default: "32" },
-    repetitions: { type: "string", default: "5" },
-    "draft-length": { type: "string", default: "20" },
-    temperature: { type: "string", default: "1" },
-    target: { type: "string", default: "deep" },
+const values = parseOptions("How fast traces of real rounds are collected, beside generation.", {
+  count: { ...number, default: 32, describe: "Prompts" },
+  repetitions: { ...number, default: 5, describe: "Runs of each" },
+  "draft-length": { ...number, default: 20, describe: "Drafted tokens a round" },
+  temperature: { ...number, default: 1, describe: "Temperature" },
+  target: {
+    ...string,
+    choices: /** @type {const} */ (["deep", "demo"]),
+    default: "deep",
+    describe: "The embedded target, as it is or with idle layers",
   },
 });
-const maxDraftTokens = Number(values["draft-length"]);
-const sampling = { temperature: Number(values.temperature), maxTokens: 120 };
-const texts = prompts("gsm8k", Number(values.count));
-const target = await targetFile(values.target === "demo" ? "demo" : "deep");
+const maxDraftTokens = values.draftLength;
+const sampling = { temperature: values.temperature, maxTokens: 120 };
+const texts = prompts("gsm8k", values.count);
+const target = await targetFile(values.target);
 // A trace has one thread, so that its numbers do not depend on the machine.
 const pair = { target: { path: target, threads: 1 }, draft: { path: draftFile, threads: 1 } };
 
@@ -68,7 +71,7 @@ async function generate() {
 
 /** @type {{ generated: number, withStates: number, without: number }[]} */
 const speeds = [];
-for (let repetition = 0; repetition < Number(values.repetitions); ++repetition) {
+for (let repetition = 0; repetition < values.repetitions; ++repetition) {
   process.stderr.write(`${repetition + 1}/${values.repetitions}\n`);
   const runs = [await generate(), await collect(true), await collect(false)];
   const [generated, withStates, without] = runs.map(({ seconds, replies }) => {
