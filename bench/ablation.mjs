@@ -4,7 +4,7 @@
 
 import { createRequire } from "node:module";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { number, parseOptions, string } from "./options.mjs";
 import { conditions, root } from "./setting.mjs";
 
 const require = createRequire(import.meta.url);
@@ -17,13 +17,21 @@ const { knownCosts, pricesFor } = dist("replay/costs.js");
 const { loadReplies } = dist("replay/load.js");
 const { byPolicy, tokensOf, total, walk } = dist("replay/walk.js");
 
-const { values } = parseArgs({
-  options: {
-    trace: { type: "string", multiple: true, default: [] },
-    costs: { type: "string", multiple: true, default: ["paper", "1:10"] },
-    head: { type: "string" },
-    limit: { type: "string", default: "Infinity" },
+const values = parseOptions("What the parts of the rule throughput bring, on traces.", {
+  trace: {
+    ...string,
+    array: true,
+    demandOption: true,
+    describe: "Folder of a trace; may be repeated",
   },
+  costs: {
+    ...string,
+    array: true,
+    default: ["paper", "1:10"],
+    describe: "Prices: a name of replay's, or a file; may be repeated",
+  },
+  head: { ...string, describe: "File of a head, which the rule asks" },
+  limit: { ...number, default: Infinity, describe: "Prompts of each trace" },
 });
 const maxDraft = 16;
 
@@ -113,7 +121,7 @@ const lines = [
   "| --- | --- | --- | --- |",
 ];
 for (const trace of values.trace) {
-  const { header, replies } = await loadReplies(trace, Number(values.limit), head);
+  const { header, replies } = await loadReplies(trace, values.limit, head);
   for (const costs of values.costs) {
     const prices = await pricesFor(await knownCosts(costs), header, replies);
     const speed = (/** @type {Policy} */ policy) =>

@@ -4,9 +4,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import os from "node:os";
+import { parseOptions } from "./options.mjs";
 import { conditions, makeEngine, prompts } from "./setting.mjs";
 import { median } from "./statistics.mjs";
 
+parseOptions("The speed while other processes load every core.", {});
 const cores = os.availableParallelism();
 const [prompt] = prompts("gsm8k", 1);
 const kinds = { "one thread": 1, default: undefined, [`${cores} threads`]: cores };

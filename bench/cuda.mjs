@@ -7,21 +7,22 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { writeRandomModel } from "../scripts/random-model.mjs";
+import { flag, number, parseOptions, string } from "./options.mjs";
 import { conditions, draftFile, prompts, root, targetFile } from "./setting.mjs";
 
 const specdecpp = createRequire(import.meta.url)("..");
-const { values } = parseArgs({
-  options: {
-    out: { type: "string" },
-    cpu: { type: "boolean", default: false },
-    seconds: { type: "string", default: "120" },
+const values = parseOptions("What has to be seen on a machine with a GPU.", {
+  out: {
+    ...string,
+    default: path.join(root, "build", "bench-cuda"),
+    describe: "Folder of findings and of the models made for them",
   },
+  cpu: { ...flag, describe: "The same on the processor with small models, to see that it works" },
+  seconds: { ...number, default: 120, describe: "How long prices are measured" },
 });
-const { cpu } = values;
-const seconds = Number(values.seconds);
-const out = path.resolve(values.out ?? path.join(root, "build", "bench-cuda"));
+const { cpu, seconds } = values;
+const out = path.resolve(values.out);
 mkdirSync(out, { recursive: true });
 process.env.XDG_CACHE_HOME = path.join(out, "cache"); // of calibrations
 const where = cpu ? { gpuLayers: 0, threads: 1 } : {};

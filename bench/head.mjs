@@ -7,7 +7,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { flag, number, parseOptions, string } from "./options.mjs";
 import { conditions, draftFile } from "./setting.mjs";
 
 const require = createRequire(import.meta.url);
@@ -22,19 +22,27 @@ const { trainOn } = require("../dist/head/train-head.js");
 const { uniform } = require("../dist/random.js");
 const { drawResamples, figure } = require("../dist/replay/bootstrap.js");
 
-const { values } = parseArgs({
-  options: {
-    train: { type: "string", multiple: true, default: [] },
-    eval: { type: "string", multiple: true, default: [] },
-    head: { type: "string" },
-    ablation: { type: "boolean", default: false },
-    variants: { type: "string", default: "" },
-    seeds: { type: "string", default: "1" },
-    threads: { type: "string", default: "1" },
-    out: { type: "string" },
+const values = parseOptions("How well heads predict acceptance, and what makes them good.", {
+  train: {
+    ...string,
+    array: true,
+    default: [],
+    describe: "Trace that predictors are fitted on and variants trained on; may be repeated",
   },
+  eval: {
+    ...string,
+    array: true,
+    default: [],
+    describe: "NAME=DIR, a trace to be judged by; may be repeated",
+  },
+  head: { ...string, describe: "File of a head that is compared with predictors" },
+  ablation: { ...flag, describe: "Train variants" },
+  variants: { ...string, default: "", describe: "Those whose name fits this pattern alone" },
+  seeds: { ...number, default: 1, describe: "Trainings of each variant" },
+  threads: { ...number, default: 1, describe: "Threads of a training" },
+  out: { ...string, describe: "File that tables are written to" },
 });
-const threads = Number(values.threads);
+const { threads } = values;
 const resamples = 300;
 const scratch = mkdtempSync(path.join(os.tmpdir(), "specdecpp-head-"));
 const print = (/** @type {object} */ line) => {
@@ -320,7 +328,7 @@ async function ablate() {
     const headers = await readHeaders(folders, "full");
     /** @type {any[]} */
     const results = [];
-    for (let seed = 0; seed < Number(values.seeds); ++seed) {
+    for (let seed = 0; seed < values.seeds; ++seed) {
       const given = { trace: folders, out: head, threads, seed, ...options };
       const table =
         options.tokenColumns === 0

@@ -5,19 +5,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { number, parseOptions } from "./options.mjs";
 import { conditions, draftFile, makeEngine, prompts, targetFile } from "./setting.mjs";
 import { interval } from "./statistics.mjs";
 
 const { calibrate, replay, trace } = createRequire(import.meta.url)("..");
-const { values } = parseArgs({
-  options: {
-    count: { type: "string", default: "40" },
-    temperature: { type: "string", default: "0" },
-  },
+const values = parseOptions("Replay beside life: rules on a trace, and in an engine.", {
+  count: { ...number, default: 40, describe: "Prompts" },
+  temperature: { ...number, default: 0, describe: "Temperature" },
 });
-const temperature = Number(values.temperature);
-const texts = prompts("gsm8k", Number(values.count));
+const { temperature } = values;
+const texts = prompts("gsm8k", values.count);
 const maxTokens = 100;
 const rules = ["none", "fixed:4", "fixed:8", "confidence:0.4", "schedule:5"];
 const pair = {

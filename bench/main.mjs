@@ -4,7 +4,7 @@
 //   --prompts FILE --head FILE --draft random --cold --repetitions N --limit N --out FILE --report]
 
 import { createRequire } from "node:module";
-import { cellsOf, parseOptions } from "./options.mjs";
+import { cellsOf, flag, parseGrid, string } from "./options.mjs";
 import { measurePrices } from "./prices.mjs";
 import { readTrials, Record } from "./record.mjs";
 import { choosePrompts } from "./setting.mjs";
@@ -13,16 +13,19 @@ import { runCells, runTrial, summarize } from "./trials.mjs";
 
 const { policyKinds } = createRequire(import.meta.url)("../dist/policy/policies.js");
 
-const options = parseOptions("rules", {
-  rules: { type: "string" },
-  head: { type: "string" },
-  draft: { type: "string", default: "demo" },
-  cold: { type: "boolean", default: false },
-  report: { type: "boolean", default: false },
+const options = parseGrid("Stop rules beside each other.", "rules", {
+  rules: { ...string, defaultDescription: "all", describe: "Stop rules, with commas between them" },
+  head: { ...string, describe: "Also run the rules that use a head with this one" },
+  draft: {
+    ...string,
+    choices: /** @type {const} */ (["demo", "random"]),
+    default: "demo",
+    describe: "The embedded draft, or one of its shape with random weights",
+  },
+  cold: { ...flag, describe: "Rules meet the pair for the first time in what is measured" },
+  report: { ...flag, describe: "Only print the tables of what has been measured" },
 });
-const draft = /** @type {"demo" | "random"} */ (options.draft);
-if (!["demo", "random"].includes(draft))
-  throw new Error(`--draft is demo or random, but is ${draft}`);
+const { draft } = options;
 
 const plain = "none";
 const fixedLengths = Array.from({ length: 12 }, (_, i) => `fixed:${i + 1}`);

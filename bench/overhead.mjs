@@ -4,18 +4,21 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { parseArgs } from "node:util";
+import { number, parseOptions, string } from "./options.mjs";
 import { conditions, makeEngine, prompts } from "./setting.mjs";
 import { interval, median } from "./statistics.mjs";
 
-const { values } = parseArgs({
-  options: {
-    count: { type: "string", default: "20" },
-    target: { type: "string", default: "deep" },
+const values = parseOptions("What a generation spends outside of llama.cpp.", {
+  count: { ...number, default: 20, describe: "Prompts" },
+  target: {
+    ...string,
+    choices: /** @type {const} */ (["deep", "demo"]),
+    default: "deep",
+    describe: "The embedded target, as it is or with idle layers",
   },
 });
 const engine = await makeEngine({ target: /** @type {"deep" | "demo"} */ (values.target) });
-const texts = prompts("gsm8k", Number(values.count));
+const texts = prompts("gsm8k", values.count);
 
 const schedulerStatistics = "/proc/self/schedstat"; // Linux: the main thread's, in nanoseconds
 

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { prebuiltLibraries } from "../scripts/build/llama-cpp.mjs";
-import { cellsOf, parseOptions } from "./options.mjs";
+import { cellsOf, parseGrid, string } from "./options.mjs";
 import { buildLlamaSpeculative, runLlamaSpeculative } from "./peers/llama-cpp.mjs";
 import { describeTexts, referenceTexts } from "./peers/texts.mjs";
 import { readTrials, Record } from "./record.mjs";
@@ -21,9 +21,13 @@ const contextSize = 512;
 /** How many settings of each peer's grid go into the comparison. */
 const finalists = 3;
 
-const options = parseOptions("peers", {
-  rules: { type: "string", default: "" },
-  head: { type: "string" },
+const options = parseGrid("specdecpp beside its peers.", "peers", {
+  rules: {
+    ...string,
+    default: "",
+    describe: "More of specdecpp's rules, with commas between them",
+  },
+  head: { ...string, describe: "Also specdecpp with this head" },
 });
 
 /**

@@ -5,9 +5,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { drawCosts } from "../dist/plot/costs.mjs";
 import { drawPareto } from "../dist/plot/pareto.mjs";
+import { parseOptions, resultFile, string } from "./options.mjs";
 import { drawBars } from "./plots/bars.mjs";
 import { drawLengths } from "./plots/lengths.mjs";
 import { readLines } from "./record.mjs";
@@ -16,13 +16,14 @@ import { summarize } from "./trials.mjs";
 
 const { defaultPolicyName } = createRequire(import.meta.url)("../dist/policy/policies.js");
 
-const results = path.join(root, "build", "bench");
-const { values } = parseArgs({
-  options: {
-    rules: { type: "string", default: path.join(results, "rules.jsonl") },
-    peers: { type: "string", default: path.join(results, "peers.jsonl") },
-    replay: { type: "string" },
-    out: { type: "string", default: path.join(root, "docs", "images") },
+const values = parseOptions("Pictures of what the benchmarks measured.", {
+  rules: { ...string, default: resultFile("rules.jsonl"), describe: "Results of npm run bench" },
+  peers: { ...string, default: resultFile("peers.jsonl"), describe: "And of npm run bench:peers" },
+  replay: { ...string, describe: "What specdecpp replay --json printed" },
+  out: {
+    ...string,
+    default: path.join(root, "docs", "images"),
+    describe: "Folder of the pictures",
   },
 });
 

@@ -1,41 +1,39 @@
 // How fast traces of real rounds are collected, beside generation of the same rounds: the same prompts,
-// seeds, lengths and tokens, by turns, each with the next prompts. Usage: npm run bench:trace
-// [-- --seconds S --count N --max-tokens N --draft-length K --temperature T --target own|1:10|1:40|demo|deep]
-// count: prompts of a turn
+// seeds, lengths and tokens, by turns, each with the next prompts. Usage: npm run bench:trace -- --help
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { number, parseOptions, string } from "./options.mjs";
 import { conditions, draftFile, prompts, targetFile } from "./setting.mjs";
 import { interval, median } from "./statistics.mjs";
 
 const require = createRequire(import.meta.url);
 const { createEngine, readTrace, trace } = require("..");
 const { promptSeed } = require("../dist/trace/fingerprint.js");
-const { values } = parseArgs({
-  options: {
-    seconds: { type: "string", default: "45" },
-    count: { type: "string", default: "2" },
-    "max-tokens": { type: "string", default: "120" },
-    "draft-length": { type: "string", default: "20" },
-    temperature: { type: "string", default: "1" },
-    target: { type: "string", default: "1:10" },
+
+const values = parseOptions("How fast traces of real rounds are collected, beside generation.", {
+  seconds: { ...number, default: 45, describe: "For so long" },
+  count: { ...number, default: 2, describe: "Prompts in a turn" },
+  "max-tokens": { ...number, default: 120, describe: "Tokens of a reply" },
+  "draft-length": { ...number, default: 20, describe: "Drafted tokens a round" },
+  temperature: { ...number, default: 1, describe: "Temperature" },
+  target: {
+    ...string,
+    choices: /** @type {const} */ (["own", "1:10", "1:40", "demo", "deep"]),
+    default: "1:10",
+    describe: "The embedded target, by its price",
   },
 });
-const seconds = Number(values.seconds);
-const count = Number(values.count);
-const maxDraftTokens = Number(values["draft-length"]);
-const temperature = Number(values.temperature);
+const { seconds, count, draftLength: maxDraftTokens, temperature, maxTokens } = values;
 const sampling = {
   temperature,
-  maxTokens: Number(values["max-tokens"]),
+  maxTokens,
   // With a seed, generating has the verifier "coupled", and a trace "block".
   ...(temperature > 0 && { verifier: "block" }),
 };
-const name = /** @type {import("./setting.mjs").TargetName} */ (values.target);
-const target = await targetFile(name);
+const target = await targetFile(values.target);
 // A trace has one thread, so that its numbers do not depend on the machine.
 const pair = { target: { path: target, threads: 1 }, draft: { path: draftFile, threads: 1 } };
 
@@ -138,7 +136,7 @@ rmSync(folder, { recursive: true });
 console.log(
   JSON.stringify({
     conditions: conditions(),
-    ...{ target: name, maxDraftTokens, ...sampling, prompts: count, turns: speeds.length },
+    ...{ target: values.target, maxDraftTokens, ...sampling, prompts: count, turns: speeds.length },
   }),
 );
 for (const kind of /** @type {const} */ (["withStates", "without"])) {

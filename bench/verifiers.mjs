@@ -1,22 +1,23 @@
 // The verifiers side by side, at fixed lengths: tokens per target pass and speed on the embedded pair.
 // Usage: npm run bench:verifiers [-- --repetitions N --count N --temperature T --out FILE]
 
-import path from "node:path";
-import { parseArgs } from "node:util";
+import { number, parseOptions, resultFile, string } from "./options.mjs";
 import { readTrials, Record } from "./record.mjs";
-import { prompts, root } from "./setting.mjs";
+import { prompts } from "./setting.mjs";
 import { runCells, runTrial, summarize } from "./trials.mjs";
 
-const { values } = parseArgs({
-  options: {
-    repetitions: { type: "string", default: "5" },
-    count: { type: "string", default: "40" },
-    temperature: { type: "string", default: "1" },
-    out: { type: "string", default: path.join(root, "build", "bench", "verifiers.jsonl") },
+const values = parseOptions("The verifiers side by side, at fixed lengths.", {
+  repetitions: { ...number, default: 5, describe: "Runs of each setting" },
+  count: { ...number, default: 40, describe: "Prompts" },
+  temperature: { ...number, default: 1, describe: "Temperature" },
+  out: {
+    ...string,
+    default: resultFile("verifiers.jsonl"),
+    describe: "Where results are appended",
   },
 });
-const temperature = Number(values.temperature);
-const cell = { set: "gsm8k", count: Number(values.count), temperature, maxTokens: 150 };
+const { temperature } = values;
+const cell = { set: "gsm8k", count: values.count, temperature, maxTokens: 150 };
 const texts = prompts(cell.set, cell.count);
 const common = { temperature, maxTokens: cell.maxTokens };
 
@@ -36,7 +37,7 @@ const run = (/** @type {(typeof settings)[0]} */ { options }) =>
     options,
     warmup: { prompts: texts.slice(0, 3), options },
   });
-runCells([{ cell, settings, run }], Number(values.repetitions), new Record(values.out));
+runCells([{ cell, settings, run }], values.repetitions, new Record(values.out));
 
 const trials = readTrials(values.out).filter(
   (trial) => JSON.stringify(trial.cell) === JSON.stringify(cell),

@@ -27,7 +27,7 @@ function checkMessage(name: string, value: unknown): ChatMessage {
 }
 
 /** A copy of data; the thread that renders templates takes no functions. */
-export function checkData<T>(name: string, value: T): T {
+function checkData<T>(name: string, value: T): T {
   try {
     return structuredClone(value);
   } catch (cause) {

@@ -87,7 +87,7 @@ export function calibrate(evaluated: Evaluated): ByOutput<Calibration> {
 }
 
 /** Of all beginnings of the drafts, by the outputs' calibrated probabilities. */
-export function survivalBy(
+function survivalBy(
   verifier: SurvivalOf,
   evaluated: Evaluated,
   calibrations: ByOutput<Calibration>,

@@ -4,14 +4,14 @@ import type { HeadExamples, HeadKind } from "./examples";
 export type HeadOutput = "older" | "before" | "newest";
 
 /** In the order of a head's numbers. A head of kind "paper" has the first. */
-export const headOutputs = ["older", "before", "newest"] as const;
+const headOutputs = ["older", "before", "newest"] as const;
 
 export function outputsOf(kind: HeadKind): readonly HeadOutput[] {
   return kind === "paper" ? ["older"] : headOutputs;
 }
 
 /** Which of an example's two labels an output is about. */
-export function labelOf(output: HeadOutput): 0 | 1 {
+function labelOf(output: HeadOutput): 0 | 1 {
   return output === "older" ? 0 : 1;
 }
 

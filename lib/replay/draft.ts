@@ -108,7 +108,7 @@ function reasonAt(reply: Reply, start: number, k: number, wanted: number): StopR
 }
 
 /** Estimate::of in native/engine/stop-rule.cpp. asked: when the row's token is asked about. */
-export function estimateOf(
+function estimateOf(
   estimate: Estimate,
   reply: Reply,
   row: number,

@@ -19,7 +19,7 @@ const headerName = "header.json";
 const indexName = "index.jsonl";
 const partialSuffix = ".partial";
 
-export function shardName(number: number): string {
+function shardName(number: number): string {
   return `shard-${String(number).padStart(5, "0")}.bin`;
 }
 

@@ -9,7 +9,7 @@ import { SpecdecError } from "../errors";
 const fields = ["prompt", "question", "instruction"] as const;
 
 /** What a template has in place of the prompt. */
-export const promptMark = "{prompt}";
+const promptMark = "{prompt}";
 
 /**
  * The prompts of a file, in order, without blank lines; `template` is put around each. Throws

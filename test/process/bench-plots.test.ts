@@ -39,7 +39,8 @@ function draw(kind: "rules" | "peers", lines: object[]): ChildResult {
   const none = path.join(folder, "none.jsonl");
   return run(process.execPath, [
     path.join(root, "bench", "plots.mjs"),
-    ...["--rules", none, "--peers", none, `--${kind}`, file, "--out", folder],
+    ...["--rules", kind === "rules" ? file : none, "--peers", kind === "peers" ? file : none],
+    ...["--out", folder],
   ]);
 }
 

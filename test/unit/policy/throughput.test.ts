@@ -207,6 +207,33 @@ test("reading what was generated without the draft is a price of the first step 
   expect(later.survival?.step.slice(1)).toEqual(survival?.step.slice(1));
 });
 
+test("where luck has made its throughput too high, a draft that pays is still drafted", () => {
+  const policy = createPolicy("throughput", maxDraft);
+  // Each token is accepted with 0.4, but all of them were.
+  const token = { id: 1, q: 0.6, mode: 0.6, margin: 0.4, entropy: 1, p: 0.24, acceptance: 0.4 };
+  const lucky = {
+    ...plainRound,
+    generated: maxDraft + 1,
+    drafted: maxDraft,
+    accepted: maxDraft,
+    draftSteps: maxDraft,
+    stopReason: "length",
+    draft: Array<typeof token>(maxDraft).fill(token),
+  } as const;
+  let plain = 0;
+  let firstStep = 0;
+  for (let i = 0; i < 100; ++i) {
+    const { length, survival } = policy.next(context);
+    policy.observe?.(length > 0 ? lucky : plainRound);
+    if (i >= 50 && length === 0) plain += 1;
+    firstStep = survival?.step[0] ?? firstStep;
+  }
+  // Drafts of two pay: 1.56 tokens in 12 ms are more than one in 10.
+  expect(plain).toBe(0);
+  // By its throughput a first token would have to be accepted more often than it is.
+  expect(firstStep).toBeGreaterThan(0.5);
+});
+
 test("what temperature 0 shows does not move what is believed above it", () => {
   const policy = createPolicy("throughput", maxDraft);
   const sampled = policy.next(context).survival?.newest;
