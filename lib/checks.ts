@@ -27,7 +27,8 @@ export function number(
 ): number {
   if (value === undefined && fallback !== undefined) return fallback;
   if (typeof value !== "number" || !(value >= min && value <= max)) {
-    throw invalid(name, `a number, ${min} to ${max}`, value);
+    const from = min === Number.MIN_VALUE ? "more than 0, up" : String(min);
+    throw invalid(name, `a number, ${from} to ${max}`, value);
   }
   return value;
 }

@@ -108,19 +108,22 @@ function checkGeneration(project) {
 }
 
 /**
+ * The declarations are checked too, not only their use.
  * @param {string} project
  * @param {string} module
  * @param {string} moduleResolution
+ * @param {boolean} node whether Node's types are there
  */
-function checkTypes(project, module, moduleResolution) {
-  const typeRoots = path.join(root, "node_modules", "@types");
-  run(
-    project,
-    tool("tsc"),
-    ...["--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,esnext.disposable"],
-    ...["--types", "node", "--typeRoots", typeRoots],
-    ...["--module", module, "--moduleResolution", moduleResolution, "types.ts"],
-  );
+function checkTypes(project, module, moduleResolution, node = true) {
+  const compilerOptions = {
+    ...{ noEmit: true, strict: true, skipLibCheck: false, exactOptionalPropertyTypes: true },
+    ...{ target: "es2022", lib: ["es2023", "esnext.disposable", ...(node ? [] : ["dom"])] },
+    ...{ types: node ? ["node"] : [], typeRoots: [path.join(root, "node_modules", "@types")] },
+    ...{ module, moduleResolution },
+  };
+  const file = path.join(project, "tsconfig.json");
+  writeFileSync(file, JSON.stringify({ compilerOptions, files: ["types.ts"] }));
+  run(project, tool("tsc"), "-p", file);
 }
 
 /**
@@ -174,8 +177,15 @@ async function checkNpm() {
     run(project, "npm", "rebuild", "specdecpp");
     checkGeneration(project);
   });
+  await check("README: its lines run in a project as they stand", () => {
+    const [, lines = ""] =
+      /```js\n([^]*?)```/.exec(readFileSync(path.join(root, "README.md"), "utf8")) ?? [];
+    writeFileSync(path.join(project, "example.mjs"), lines);
+    assert.match(run(project, process.execPath, "example.mjs"), /[\d.]+ tokens per target pass$/);
+  });
   await check("types: node16", () => checkTypes(project, "node16", "node16"));
   await check("types: bundler", () => checkTypes(project, "esnext", "bundler"));
+  await check("types: without Node's", () => checkTypes(project, "esnext", "bundler", false));
 
   const moved = path.join(work, "moved away");
   await check("a moved project generates", () => {

@@ -38,6 +38,18 @@ export function reportSpeeds(runs: readonly RuleRun[]): RuleSpeed[] {
 /** Texts of each rule below which nothing is advised: their interval says little. */
 const fewestTexts = 5;
 
+/** A draft of which less is kept is of no use, however cheap it is. */
+const usefulAcceptance = 0.3;
+
+/** Why no rule is faster than plain decoding: drafts that are rejected, or what passes cost. */
+function causeOf(drafting: readonly RuleSpeed[]): string {
+  const rates = drafting.flatMap(({ acceptanceRate }) => acceptanceRate ?? []);
+  const highest = Math.max(0, ...rates);
+  return highest < usefulAcceptance
+    ? `of the drafted tokens ${(100 * highest).toFixed(0)} % at most are accepted, so try a draft of the same family and tuning as the target`
+    : `drafts are accepted (${(100 * highest).toFixed(0)} % at most), but cost too much beside a pass of the target; specdecpp fit shows what costs how much`;
+}
+
 /**
  * What to do, in one sentence, after so many texts of each rule. `standard`, the rule that engines have without being told, is named where
  * the best is not clearly better.
@@ -52,7 +64,7 @@ export function advise(speeds: readonly RuleSpeed[], texts: number, standard: st
   }
   const interval = `${times(low)} to ${times(high)}`;
   if (high < 1) {
-    return `Do without this draft: the fastest rule with it, ${best.rule}, has ${times(value)} (${interval}) times the speed of plain decoding.`;
+    return `Do without this draft: the fastest rule with it, ${best.rule}, has ${times(value)} (${interval}) times the speed of plain decoding; ${causeOf(drafting)}.`;
   }
   if (low <= 1) {
     return `This draft makes no clear difference: the fastest rule with it, ${best.rule}, has ${times(value)} (${interval}) times the speed of plain decoding; a larger --seconds narrows that.`;

@@ -322,7 +322,9 @@ export function inTermsOfOptions(message: string): string {
     ...Object.keys(otherNames),
   ];
   const pattern = new RegExp(`\\b(?:(target|draft)\\.)?(${names.join("|")})\\b`, "g");
-  return message.replace(pattern, (found, model: string | undefined, name: string) => {
+  // What the library calls stop is no option of this name, which has its stopRule.
+  const named = message.replace(/^stop must/, "--stop-string must");
+  return named.replace(pattern, (found, model: string | undefined, name: string) => {
     const other = otherNames[name];
     if (other !== undefined) return other;
     if (model === undefined && !/[A-Z]/.test(name)) return found; // an ordinary word

@@ -1,6 +1,7 @@
 // Whether two files fit as target and draft, and what memory they take: from their headers alone.
 
 import { cacheSizeBytes, defaultContextSize } from "../memory.js";
+import { formatBytes } from "./format.mjs";
 import type { GgufFile } from "./gguf-file.mjs";
 import { vocabularyDifference } from "./vocabulary.mjs";
 
@@ -22,6 +23,8 @@ export interface Fit {
   fits: boolean;
   /** Why not. */
   reasons: string[];
+  /** What does not keep them from fitting. */
+  notes: string[];
 }
 
 export function fitOf(target: GgufFile, draft: GgufFile): Fit {
@@ -35,5 +38,17 @@ export function fitOf(target: GgufFile, draft: GgufFile): Fit {
           `${path} (${architecture}) keeps a recurrent state, which cannot take back rejected tokens`,
       ),
   ];
-  return { fits: reasons.length === 0, reasons };
+  const notes = [
+    ...(draft.weightsBytes >= target.weightsBytes
+      ? [
+          `The draft is not smaller than the target (weights of ${formatBytes(draft.weightsBytes)} and ${formatBytes(target.weightsBytes)}): only one that is several times smaller saves time. The target comes first, then the draft.`,
+        ]
+      : []),
+    ...(draft.trainedContextSize < target.trainedContextSize
+      ? [
+          `The draft was trained for ${draft.trainedContextSize} tokens, the target for ${target.trainedContextSize}; beyond the draft's context decoding is plain.`,
+        ]
+      : []),
+  ];
+  return { fits: reasons.length === 0, reasons, notes };
 }

@@ -7,7 +7,6 @@ import {
 } from "./corrected-curve";
 import { type CostTable, pricesAt } from "./cost-table";
 import { type Prices, verifyMicros } from "./prices";
-import { median } from "./timing";
 
 /** How many of the last rounds of a kind count. Half of them can be out of line without an effect. */
 const memory = 15;
@@ -18,6 +17,11 @@ const memory = 15;
 const enough = 5;
 /** After so many drafts of other lengths a length's oldest round is forgotten: a rule may avoid it for an outlier. */
 const patience = 100;
+/** So many plain rounds count as a draft there: a rule may have gone plain for prices of a cold start. */
+const plainRoundsOfADraft = 8;
+/** For how many rounds, and tokens of context, prices are not worked out again. */
+const longestLasting = 8;
+const nearby = 64;
 /** A guess: what a token that is read beside others takes of a step. */
 const readingShare = 0.25;
 /** What a measured price counts for when rounds begin to differ from it: so many rounds that were as measured. */
@@ -39,10 +43,12 @@ export class CostModel {
   readonly #plainOverhead = new Window(0);
   readonly #draftOverhead = new Window(0);
   #rounds = 0;
-  #drafts = 0;
+  #age = 0;
   /** Tokens that the draft has to read before it draws the next one; in a round after a rejection 1. */
   #unread = 1;
+  #afterDraft = false;
   #asked: { at: number; prices: Prices };
+  #answered: { rounds: number; at: number; prices: Prices };
 
   /** measured: whether the table is a calibration; else it is a guess, which the first rounds replace. */
   constructor(
@@ -51,26 +57,42 @@ export class CostModel {
     maxDraft: number,
   ) {
     const weight = measured ? measuredWeight : 0;
-    // Of plain rounds there are always more, if they seem to be cheap.
+    // Where it drafts a rule hardly sees V(0), and then in a cold start; if that seems cheap, it soon sees more.
     this.#verify = Array.from(
       { length: maxDraft + 1 },
-      (_, K) => new Window(weight, K === 0 ? 1 : enough),
+      (_, K) => new Window(weight, K === 0 ? memory : enough),
     );
     this.#draftStep = new Window(weight);
     this.#asked = { at: 0, prices: pricesAt(table, 0) };
+    this.#answered = { ...this.#asked, rounds: -Infinity };
   }
 
-  /** The prices of a round with so many tokens before it; what a round costs beside its halves is part of V. */
+  /**
+   * The prices of a round with so many tokens before it; what a round costs beside its halves is part of V.
+   * Soon a few rounds change little, and they are work in a round's way: then they are not worked out each time.
+   */
   prices(contextLength: number): Prices {
+    const { rounds, at, prices } = this.#answered;
+    const lasting = Math.min(this.#rounds / 16, longestLasting);
+    if (this.#rounds - rounds < lasting && Math.abs(contextLength - at) < nearby) return prices;
+    this.#answered = {
+      rounds: this.#rounds,
+      at: contextLength,
+      prices: this.#pricesAt(contextLength),
+    };
+    return this.#answered.prices;
+  }
+
+  #pricesAt(contextLength: number): Prices {
     const base = this.#tabled(contextLength);
-    for (const window of this.#verify.slice(1)) window.forget(this.#drafts);
+    for (const window of this.#verify.slice(1)) window.forget(this.#age);
     const curve = this.#verify.map((_, K) => verifyMicros(base, K));
     const corrected = this.measured
       ? correctedCurve(curve, this.#corrections)
       : correctedGuess(
           curve,
-          this.#correctionsWhere((window) => !window.single),
-          this.#correctionsWhere((window) => window.single),
+          this.#correctionsWhere((window, K) => K === 0 || !window.single),
+          this.#correctionsWhere((window, K) => K > 0 && window.single),
         );
     const plain = this.#plainOverhead.typical ?? this.#draftOverhead.typical ?? 0;
     const drafting = this.#draftOverhead.typical ?? plain;
@@ -92,8 +114,8 @@ export class CostModel {
     return this.#correctionsWhere(() => true);
   }
 
-  #correctionsWhere(which: (window: Window) => boolean): Corrections {
-    return this.#verify.map((window) => (which(window) ? window.typical : undefined));
+  #correctionsWhere(which: (window: Window, K: number) => boolean): Corrections {
+    return this.#verify.map((window, K) => (which(window, K) ? window.typical : undefined));
   }
 
   #draftStepMicros(base: Prices): number {
@@ -118,12 +140,16 @@ export class CostModel {
   observe(round: RoundInfo, contextLength: number, overheadMicros = 0): void {
     const { drafted, accepted, draftSteps, stopReason } = round;
     const unread = this.#unread;
+    const afterDraft = this.#afterDraft;
+    this.#afterDraft = draftSteps > 0;
     if (draftSteps === 0) this.#unread += round.generated;
     else this.#unread = accepted === drafted && draftSteps === drafted ? 2 : 1;
     this.#rounds += 1;
     if (this.#rounds === 1) return; // pays for pages that come in
+    // A plain round after a draft takes longer than plain decoding: other graphs, colder caches.
+    if (draftSteps === 0 && afterDraft) return;
 
-    if (drafted > 0) this.#drafts += 1;
+    this.#age += drafted > 0 ? 1 : 1 / plainRoundsOfADraft;
     const overhead = draftSteps === 0 ? this.#plainOverhead : this.#draftOverhead;
     overhead.add(Math.max(0, overheadMicros));
     const base = this.#tabled(contextLength);
@@ -138,7 +164,7 @@ export class CostModel {
     }
     // After a drafted end of generation a row is left out.
     if (stopReason !== "end") {
-      this.#verify[drafted]?.add(round.verifyMicros / verifyMicros(base, drafted), this.#drafts);
+      this.#verify[drafted]?.add(round.verifyMicros / verifyMicros(base, drafted), this.#age);
     }
   }
 }
@@ -148,7 +174,7 @@ class Window {
   readonly #values: number[];
   #typical: number | undefined;
   #hasNew = false;
-  /** The draft from which on its oldest value is kept for some time more. */
+  /** The age from which on its oldest value is kept for some time more. */
   #since = 0;
 
   /** weight: how many values of 1 there are to begin with; trusted: from how many on the median counts, not the least. */
@@ -159,22 +185,23 @@ class Window {
     this.#values = Array<number>(weight).fill(1);
   }
 
-  add(value: number, drafts = 0): void {
+  /** age: the drafts until then. */
+  add(value: number, age = 0): void {
     this.#hasNew = true;
-    this.#since = drafts;
+    this.#since = age;
     this.#values.push(value);
     if (this.#values.length > memory) this.#values.shift();
     this.#typical = undefined;
   }
 
-  /** Whether one value alone says what is typical, where more would be trusted. */
+  /** Whether one value alone says what is typical. */
   get single(): boolean {
-    return this.trusted > 1 && this.#values.length === 1;
+    return this.#values.length === 1;
   }
 
   /** One value for every so many drafts that added nothing here. */
-  forget(drafts: number): void {
-    for (; this.#hasNew && drafts - this.#since >= patience; this.#since += patience) {
+  forget(age: number): void {
+    for (; this.#hasNew && age - this.#since >= patience; this.#since += patience) {
       this.#values.shift();
       this.#typical = undefined;
       this.#hasNew = this.#values.length > this.weight;
@@ -188,7 +215,8 @@ class Window {
   }
 
   get #found(): number {
-    const few = this.#values.length < this.trusted;
-    return few ? Math.min(...this.#values) : median(this.#values);
+    const sorted = [...this.#values].sort((a, b) => a - b);
+    const few = sorted.length < this.trusted;
+    return sorted[Math.floor(sorted.length / (few ? enough : 2))] ?? NaN;
   }
 }

@@ -86,11 +86,11 @@ class Measurement {
     const samples: Samples = { draftStep: [], verify: this.#lengths().map(() => []) };
     // The shortest and the longest draft come first, and are measured whatever the time.
     const [none, longest, ...rest] = spread(this.options.maxDraft);
-    for (const K of [none, longest]) note(samples, await this.#round(length, K));
+    for (const K of [none, longest]) await this.#sample(samples, length, K);
     for (let order: readonly number[] = rest; this.#share() < untilShare;) {
       for (const K of order) {
         if (this.#share() >= untilShare) break;
-        note(samples, await this.#round(length, K));
+        await this.#sample(samples, length, K);
       }
       order = shuffled(this.#lengths());
     }
@@ -130,6 +130,15 @@ class Measurement {
     if (stopReason !== "end") return false;
     this.#banned.add(draft[draft.length - draftColumns] ?? NaN);
     return true;
+  }
+
+  /**
+   * Notes a round that drafts K tokens. A plain one follows a plain one, as in plain decoding: the first
+   * after a draft pays for the change of its graph, half as much again with a small model.
+   */
+  async #sample(samples: Samples, length: number, K: number): Promise<void> {
+    if (K === 0) await this.#round(length, 0);
+    note(samples, await this.#round(length, K));
   }
 
   /** A round that drafts K tokens, which is then taken back. */

@@ -13,7 +13,7 @@ export function advise(expectation: Expectation): string {
   const { value, low = value } = best.speedup;
   if (bestK > 0 && value >= worthwhile) {
     const sure = low >= 1 ? "" : " Its interval reaches below 1: measure on prompts of yours.";
-    return `Use the draft with --stop fixed:${bestK}, or --stop expected where texts vary: about ${value.toFixed(2)} times as fast as plain decoding.${sure}`;
+    return `Use the draft with --stop fixed:${bestK}, or with the default rule where texts vary: about ${value.toFixed(2)} times as fast as plain decoding.${sure}`;
   }
   const pass = plain.verifyMicros;
   const one = lengths.find(({ K }) => K === 1);

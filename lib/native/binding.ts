@@ -72,7 +72,7 @@ export interface NativeModel {
   abortLoad(): void;
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Int32Array;
   /** The bytes of one token, not necessarily whole UTF-8; none for control tokens. */
-  piece(token: number): Buffer;
+  piece(token: number): Uint8Array;
   /** A value of the file's header as text; "" if it is not there. */
   metadata(key: string): string;
   /** What chat templates write for the tokens that begin and end a sequence ("" if there is none), and all texts of control tokens. */

@@ -17,15 +17,30 @@ export interface Start {
 
 type Estimates = Pick<SurvivalGate, "newest" | "older" | "before" | "next">;
 
-/** Features of an estimate, of a token and its q, as native/engine/stop-rule.cpp has them. */
-const features = {
-  bias: () => 1,
-  logRatio: ({ mode, margin }: DraftedToken) => Math.log(mode / Math.max(mode - margin, 1e-6)),
-  rootEntropy: ({ entropy }: DraftedToken) => Math.sqrt(entropy),
-  logOthers: ({ q }: DraftedToken) => -Math.log(Math.max(1 - q, 1e-9)),
-  head: ({ head }: DraftedToken, asked: keyof HeadLogits) => head?.[asked] ?? NaN,
-} as const;
-type Feature = keyof typeof features;
+/** What estimates weigh, by column. */
+const columns = [
+  "bias",
+  "logRatio",
+  "rootEntropy",
+  "logOthers",
+  "newest",
+  "older",
+  "before",
+] as const;
+type Feature = "bias" | "logRatio" | "rootEntropy" | "logOthers" | "head";
+
+/** Features of a token and its q, as native/engine/stop-rule.cpp has them, and what a head says of it. */
+function featuresOf({ q, mode, margin, entropy, head }: DraftedToken): number[] {
+  return [
+    1,
+    Math.log(mode / Math.max(mode - margin, 1e-6)),
+    Math.sqrt(entropy),
+    -Math.log(Math.max(1 - q, 1e-9)),
+    head?.newest ?? NaN,
+    head?.older ?? NaN,
+    head?.before ?? NaN,
+  ];
+}
 
 /** How many rows of full weight the start is worth, for each weight. */
 const belief = 32;
@@ -89,21 +104,23 @@ export class AcceptanceBelief {
     let survival = 1; // as believed
     let reached = 1; // the probability that verification came to the token at all
     let surprise = 0;
-    for (const [i, token] of draft.entries()) {
+    let last: number[] | undefined;
+    for (const token of draft) {
       const { acceptance } = token;
-      const predicted = this.#newest.predict(token, recent);
+      const features = featuresOf(token);
+      const predicted = this.#newest.predict(features, recent);
       survival *= predicted;
       believed += survival;
       surprise += reached * (acceptance - predicted);
-      this.#newest.learn(token, acceptance, reached, recent);
-      this.#older?.learn(token, acceptance, reached, recent);
-      this.#before.learn(token, acceptance, reached, recent);
-      const last = draft[i - 1];
+      this.#newest.learn(features, acceptance, reached, recent);
+      this.#older?.learn(features, acceptance, reached, recent);
+      this.#before.learn(features, acceptance, reached, recent);
       if (last === undefined) this.#learnFirst(acceptance);
       else {
         this.#next.learn(last, acceptance, reached, recent);
         this.#later += (1 - meanMemory) * reached * (acceptance - this.#later);
       }
+      last = features;
       reached *= acceptance;
     }
     this.#recent = recentMemory * recent + recentRate * surprise;
@@ -124,34 +141,40 @@ export class AcceptanceBelief {
 /** One of the estimates. */
 class Regression {
   readonly #names: readonly Feature[];
+  /** Where its features stand in a row of them. */
+  readonly #columns: readonly number[];
+  readonly #values: number[];
   readonly #model: OnlineLogistic;
 
   /** asked: what of a head it weighs. */
-  constructor(
-    start: Weights,
-    private readonly asked: keyof HeadLogits,
-  ) {
+  constructor(start: Weights, asked: keyof HeadLogits) {
     this.#names = Object.keys(start) as Feature[];
+    this.#columns = this.#names.map((name) => columns.indexOf(name === "head" ? asked : name));
+    this.#values = this.#columns.map(() => NaN);
     this.#model = new OnlineLogistic(Object.values(start), belief / 4, memory);
   }
 
   estimate(offset: number): Estimate {
-    const weights = this.#model.weights;
-    const named = Object.fromEntries(this.#names.map((name, i) => [name, weights[i] ?? NaN]));
-    return { ...named, bias: (named.bias ?? 0) + offset, link: "logistic" };
+    const { weights } = this.#model;
+    const estimate: Estimate = { link: "logistic", bias: offset };
+    for (const [i, name] of this.#names.entries()) {
+      estimate[name] = (weights[i] ?? NaN) + (name === "bias" ? offset : 0);
+    }
+    return estimate;
   }
 
-  predict(token: DraftedToken, offset: number): number {
-    return this.#model.predict(this.#of(token), offset);
+  predict(features: readonly number[], offset: number): number {
+    return this.#model.predict(this.#of(features), offset);
   }
 
-  learn(token: DraftedToken, label: number, weight: number, offset: number): void {
-    const values = this.#of(token);
+  learn(features: readonly number[], label: number, weight: number, offset: number): void {
+    const values = this.#of(features);
     // A head has not been asked once more of a draft's last token.
     if (!values.some(Number.isNaN)) this.#model.learn(values, label, weight, offset);
   }
 
-  #of(token: DraftedToken): number[] {
-    return this.#names.map((name) => features[name](token, this.asked));
+  #of(features: readonly number[]): readonly number[] {
+    for (const [i, column] of this.#columns.entries()) this.#values[i] = features[column] ?? NaN;
+    return this.#values;
   }
 }

@@ -44,52 +44,47 @@ export function submits(policy: Policy, drafted: readonly DraftedToken[]): numbe
 
 function nativeGate(name: string, given: Gate): Float64Array {
   const gate = object(name, given, gateFields, "field");
-  const estimate = estimateRow(`${name}.estimate`, gate.estimate);
-  const afterDraw = oneOf(`${name}.when`, gate.when, undefined, whens) === "after-draw";
-  const product = oneOf(`${name}.over`, gate.over, "newest", overs) === "product";
-  const threshold = finite(`${name}.threshold`, gate.threshold);
-  return Float64Array.of(afterDraw ? 1 : 0, product ? 1 : 0, threshold, ...estimate);
+  const row = new Float64Array(3 + estimateColumns);
+  writeEstimate(row, 3, `${name}.estimate`, gate.estimate);
+  row[0] = oneOf(`${name}.when`, gate.when, undefined, whens) === "after-draw" ? 1 : 0;
+  row[1] = oneOf(`${name}.over`, gate.over, "newest", overs) === "product" ? 1 : 0;
+  row[2] = finite(`${name}.threshold`, gate.threshold);
+  return row;
 }
 
 function nativeSurvival(name: string, given: SurvivalGate): Float64Array {
   const gate = object(name, given, survivalFields, "field");
   const { newest, older = newest, before, next } = gate;
-  const thresholds = (key: "step" | "draw"): readonly number[] => {
-    const list: unknown = gate[key];
-    if (Array.isArray(list) && list.every((value) => typeof value === "number" && value === value))
-      return list as number[];
-    throw invalid(`${name}.${key}`, "an array of numbers", list);
-  };
-  const [step, draw] = [thresholds("step"), thresholds("draw")];
+  const [step, draw] = [thresholds(name, gate, "step"), thresholds(name, gate, "draw")];
   if (step.length !== draw.length) {
     throw invalid(`${name}.draw`, `of the length of step, ${step.length}`, draw);
   }
-  return Float64Array.from([
-    ...estimateRow(`${name}.newest`, newest),
-    ...estimateRow(`${name}.older`, older),
-    ...estimateRow(`${name}.before`, before),
-    ...estimateRow(`${name}.next`, next),
-    ...step,
-    ...draw,
-  ]);
+  const row = new Float64Array(4 * estimateColumns + 2 * step.length);
+  writeEstimate(row, 0, `${name}.newest`, newest);
+  writeEstimate(row, estimateColumns, `${name}.older`, older);
+  writeEstimate(row, 2 * estimateColumns, `${name}.before`, before);
+  writeEstimate(row, 3 * estimateColumns, `${name}.next`, next);
+  row.set(step, 4 * estimateColumns);
+  row.set(draw, 4 * estimateColumns + step.length);
+  return row;
 }
 
-/** Its weights and its link, in the order of lib/native/binding.ts. */
-function estimateRow(name: string, given: Estimate): number[] {
+function thresholds(name: string, gate: SurvivalGate, key: "step" | "draw"): readonly number[] {
+  const list: unknown = gate[key];
+  const isNumber = (value: unknown): boolean => typeof value === "number" && value === value;
+  if (Array.isArray(list) && list.every(isNumber)) return list as number[];
+  throw invalid(`${name}.${key}`, "an array of numbers", list);
+}
+
+/** Writes its weights and its link, in the order of lib/native/binding.ts. Done before each round: no more than a look at each. */
+function writeEstimate(row: Float64Array, at: number, name: string, given: Estimate): void {
   const estimate = object(name, given, estimateFields, "field");
-  const weight = (key: Exclude<keyof Estimate, "link">): number =>
-    finite(`${name}.${key}`, estimate[key], 0);
-  return [
-    weight("bias"),
-    weight("logitMode"),
-    weight("rootEntropy"),
-    weight("margin"),
-    weight("logRatio"),
-    weight("logProbability"),
-    weight("logOthers"),
-    weight("head"),
-    links.indexOf(oneOf(`${name}.link`, estimate.link, "identity", links)),
-  ];
+  for (const [i, key] of weightFields.entries()) {
+    const weight = estimate[key];
+    if (weight !== undefined) row[at + i] = finite(`${name}.${key}`, weight);
+  }
+  const link = oneOf(`${name}.link`, estimate.link, "identity", links);
+  row[at + weightFields.length] = links.indexOf(link);
 }
 
 const ruleFields = ["length", "gate", "survival"] satisfies (keyof StopRule)[];
@@ -102,7 +97,7 @@ const survivalFields = [
   "step",
   "draw",
 ] satisfies (keyof SurvivalGate)[];
-const estimateFields = [
+const weightFields = [
   "bias",
   "logitMode",
   "rootEntropy",
@@ -111,8 +106,9 @@ const estimateFields = [
   "logProbability",
   "logOthers",
   "head",
-  "link",
-] satisfies (keyof Estimate)[];
+] as const satisfies (keyof Estimate)[];
+const estimateFields = [...weightFields, "link"] satisfies (keyof Estimate)[];
+const estimateColumns = estimateFields.length;
 const whens = ["before-draw", "after-draw"] as const;
 const overs = ["newest", "product"] as const;
 const links = ["identity", "logistic", "exponential"] as const;
@@ -132,10 +128,10 @@ function atOnce<T>(name: string, value: T): T {
 
 /** The rows of a native draft as objects. */
 export function draftedTokens(rows: Float64Array): DraftedToken[] {
-  return Array.from({ length: rows.length / draftColumns }, (_, i) => {
-    const at = (column: number): number => rows[i * draftColumns + column] ?? NaN;
-    const head = { older: at(7), before: at(8), newest: at(9) };
-    return {
+  const tokens: DraftedToken[] = [];
+  for (let first = 0; first < rows.length; first += draftColumns) {
+    const at = (column: number): number => rows[first + column] ?? NaN;
+    const token: DraftedToken = {
       id: at(0),
       q: at(1),
       mode: at(2),
@@ -143,7 +139,11 @@ export function draftedTokens(rows: Float64Array): DraftedToken[] {
       entropy: at(4),
       p: at(5),
       acceptance: at(6),
-      ...(!Object.values(head).every(Number.isNaN) && { head }),
     };
-  });
+    const [older, before, newest] = [at(7), at(8), at(9)];
+    const scored = older === older || before === before || newest === newest; // not all NaN
+    if (scored) token.head = { older, before, newest };
+    tokens.push(token);
+  }
+  return tokens;
 }

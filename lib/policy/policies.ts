@@ -56,7 +56,7 @@ export function createPolicy(name: string, maxDraft: number, headKind?: HeadKind
   if (kind.needsHead && headKind === undefined) {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",
-      `stopRule ${JSON.stringify(name)} asks an acceptance head, and there is none. Give one as head; specdecpp train makes one.`,
+      `stopRule ${JSON.stringify(name)} asks an acceptance head, and there is none. Give one with the option head; specdecpp train makes one.`,
     );
   }
   return kind.create(parameter, maxDraft, headKind);

@@ -27,20 +27,24 @@ export function survivalThresholds(
   catchUpMicros = 0,
 ): SurvivalThresholds {
   const verify = Array.from({ length: length + 1 }, (_, K) => verifyMicros(prices, K));
-  const least = (k: number, stepsPaid: number): number => {
+  const step: number[] = [];
+  const draw: number[] = [];
+  for (let k = 0; k < length; ++k) {
+    const first = prices.draftStepMicros + (k === 0 ? catchUpMicros : 0);
     let tokens = 0;
     let survival = 1;
-    let threshold = Infinity;
-    for (let j = 1; k + j <= length; ++j) {
+    let leastStep = Infinity;
+    let leastDraw = Infinity;
+    for (let K = k + 1; K <= length; ++K) {
       tokens += survival;
       survival *= later;
-      const rows = (verify[k + j] ?? NaN) - (verify[k] ?? NaN);
-      const catchUp = k === 0 && stepsPaid === 0 ? catchUpMicros : 0;
-      const micros = (j - stepsPaid) * prices.draftStepMicros + catchUp + rows;
-      threshold = Math.min(threshold, (tokensPerMicro * micros) / tokens);
+      const rows = (verify[K] ?? NaN) - (verify[k] ?? NaN);
+      const afterFirst = (K - k - 1) * prices.draftStepMicros + rows;
+      leastStep = Math.min(leastStep, (first + afterFirst) / tokens);
+      leastDraw = Math.min(leastDraw, afterFirst / tokens);
     }
-    return threshold;
-  };
-  const at = (stepsPaid: number): number[] => Array.from({ length }, (_, k) => least(k, stepsPaid));
-  return { step: at(0), draw: at(1) };
+    step.push(tokensPerMicro * leastStep);
+    draw.push(tokensPerMicro * leastDraw);
+  }
+  return { step, draw };
 }

@@ -52,9 +52,13 @@ const startsWithHead: Record<"greedy" | "sampled", Start> = {
   },
 };
 
-/** Rounds that are plain to have a price to compare with; and after how many the next of them comes. */
-const firstPlain = [1, 4, 16];
+/**
+ * Rounds before those that are plain to have a price to compare with, two together since the first after a
+ * draft takes longer than plain decoding; and after how many the next come.
+ */
+const firstPlain = [1, 8, 64, 256];
 const plainPeriod = 1024;
+const plainTogether = 2;
 
 /**
  * For how many rounds a decision not to draft holds, twice as many when it is made again: plain rounds
@@ -107,6 +111,7 @@ class Regime {
   readonly #trials = new Trials();
   #rounds = 0;
   #sincePlain = 0;
+  #plainDue = 0;
   /** Rounds that will be plain without a further look, and how many the next time. */
   #rest = 0;
   #nextRest = shortestRest;
@@ -169,7 +174,13 @@ class Regime {
   #kindOfNext(length: number): "plain" | "priced" | "trial" | "none" {
     if (length === 0) return "none";
     this.#rounds += 1;
-    if (this.#sincePlain >= plainPeriod || firstPlain.includes(this.#rounds - 1)) return "plain";
+    if (this.#sincePlain >= plainPeriod || firstPlain.includes(this.#rounds - 1)) {
+      this.#plainDue = plainTogether;
+    }
+    if (this.#plainDue > 0) {
+      this.#plainDue -= 1;
+      return "plain";
+    }
     return this.#trials.due ? "trial" : "priced";
   }
 

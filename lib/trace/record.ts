@@ -34,7 +34,7 @@ function sumOf(count: 0 | 1): number {
   );
 }
 
-export function encodeRecord(record: StoredRecord): Buffer {
+export function encodeRecord(record: StoredRecord): Uint8Array {
   const { prompt, promptTokens, replyTokens, token } = record;
   const numbers = new Uint32Array([prompt, promptTokens, replyTokens.length, token.length]);
   const arrays = [numbers, ...columns.map(([name]) => record[name])];

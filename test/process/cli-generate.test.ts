@@ -337,6 +337,16 @@ describe("wrong usage, exit code 2", () => {
       [...pair, "x"],
       /^specdecpp: Invalid values:\n {2}Argument: input, Given: "x", Choices: "-"/,
     ],
+    [
+      "an empty stop string",
+      [...pair, "--prompt", "x", "--stop-string", ""],
+      /ERR_INVALID_ARGUMENT: --stop-string must be a non-empty string/,
+    ],
+    [
+      "no nucleus",
+      [...pair, "--prompt", "x", "--top-p", "0"],
+      /ERR_INVALID_ARGUMENT: --top-p must be a number, more than 0, up to 1, but is 0/,
+    ],
     ["an empty prompt", [...pair, "--prompt", ""], /ERR_INVALID_ARGUMENT: The prompt is empty/],
     [
       "a negative temperature",

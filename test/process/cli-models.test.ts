@@ -94,11 +94,20 @@ describe("inspect", () => {
     expect(stdout).toMatch(/\n\nThey fit: the first as the target, the second as its draft\.\n$/);
   });
 
+  test.each([
+    ["the same file", draft, draft],
+    ["a target and a draft in the wrong order", draft, target],
+  ])("says of %s that such a draft saves no time", (_, one, other) => {
+    expect(cli(["inspect", one, other]).stdout).toMatch(
+      /\nThey fit: .*\nThe draft is not smaller than the target .* The target comes first, then the draft\.\n$/,
+    );
+  });
+
   test("says where the vocabularies of two files differ", () => {
     const bytes = readFileSync(draft);
     bytes.write("<|USER|>", bytes.indexOf("<|user|>"));
     const other = write("other.gguf", bytes);
-    expect(json<Inspection>(cli(["inspect", target, other, "--json"])).pair).toEqual({
+    expect(json<Inspection>(cli(["inspect", target, other, "--json"])).pair).toMatchObject({
       fits: false,
       reasons: [
         'their vocabularies differ: token 3 is "<|user|>" in one and "<|USER|>" in the other',
@@ -306,7 +315,7 @@ describe("the command line itself", () => {
     });
     expect(cli(["frob"])).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining("Unknown argument: frob") as string,
+      stderr: expect.stringContaining("Unknown command: frob") as string,
     });
   });
 

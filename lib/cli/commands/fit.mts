@@ -132,17 +132,12 @@ async function checked(args: ArgumentsCamelCase<Arguments>): Promise<Check> {
       ({ place, neededBytes, freeBytes }) =>
         `they need at least ${formatBytes(neededBytes)} of memory on ${place}, where ${formatBytes(freeBytes)} are free`,
     );
-  const shorter =
-    draft.trainedContextSize < target.trainedContextSize
-      ? [
-          `The draft was trained for ${draft.trainedContextSize} tokens, the target for ${target.trainedContextSize}; beyond the draft's context decoding is plain.`,
-        ]
-      : [];
+  const { reasons, notes } = fitOf(target, draft);
   return {
     target: target.path,
     draft: draft.path,
-    reasons: [...fitOf(target, draft).reasons, ...incomplete, ...tooLarge],
-    notes: shorter,
+    reasons: [...reasons, ...incomplete, ...tooLarge],
+    notes,
     memory,
   };
 }

@@ -142,8 +142,8 @@ function describe(models: readonly Inspected[]): string {
   );
 }
 
-function describeFit({ fits, reasons }: Fit): string {
+function describeFit({ fits, reasons, notes }: Fit): string {
   return fits
-    ? "\nThey fit: the first as the target, the second as its draft.\n"
+    ? ["\nThey fit: the first as the target, the second as its draft.", ...notes, ""].join("\n")
     : `\nThey do not fit as target and draft:\n${reasons.map((reason) => `  ${printable(reason)}\n`).join("")}`;
 }

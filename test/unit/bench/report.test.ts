@@ -55,6 +55,14 @@ test.each([
   expect(advice.split(/\. /)).toHaveLength(1);
 });
 
+test.each([
+  [0.02, /; of the drafted tokens 2 % at most are accepted, so try a draft of the same family/],
+  [0.9, /; drafts are accepted \(90 % at most\), but cost too much .* specdecpp fit/],
+])("a draft that does not pay is told with the cause, at an acceptance of %d", (rate, cause) => {
+  const slow = { ...speed("fixed:4", 0.8, 0.7, 0.9), acceptanceRate: rate };
+  expect(advise([plain, slow], 5, "fixed:4")).toMatch(cause);
+});
+
 test("fewer than five texts of each rule are too few for an advice", () => {
   const speeds = [plain, speed("fixed:4", 1.5, 1.4, 1.6)];
   expect(advise(speeds, 4, "fixed:4")).toMatch(/^So few texts say too little: .* --seconds\.$/);

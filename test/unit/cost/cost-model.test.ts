@@ -190,7 +190,7 @@ test("a plain round costs less beside its pass than one with a draft, and is pri
   const model = measured();
   for (let i = 0; i < 15; ++i) {
     model.observe(round(4), 100, 800);
-    model.observe(round(0), 100, 200);
+    for (const overhead of [900, 200]) model.observe(round(0), 100, overhead);
   }
   const { verifyMicros } = model.prices(100);
   expect(verifyMicros[0]).toBeCloseTo(real(0) + 200, 6);
@@ -228,7 +228,49 @@ test("the price of plain decoding is told where it was measured, and not where i
   const guessed = guess();
   guessed.observe(round(4), 100);
   expect(guessed.plainMicros(100)).toBeUndefined();
-  guessed.observe(round(0), 100);
+  for (let i = 0; i < 2; ++i) guessed.observe(round(0), 100);
   expect(guessed.plainMicros(100)).toBeCloseTo(real(0), 6);
   expect(measured().plainMicros(100)).toBeCloseTo(real(0), 6);
+});
+
+test("a plain round right after a draft, which takes longer, is not the price of plain decoding", () => {
+  const model = guess();
+  for (let i = 0; i < 20; ++i) {
+    model.observe(round(4), 100);
+    model.observe(round(0, { verifyMicros: 2 * real(0) }), 100);
+    model.observe(round(0), 100);
+  }
+  expect(model.prices(100).verifyMicros[0]).toBeCloseTo(real(0), 6);
+});
+
+test("plain rounds at last forget what drafts took in a cold start", () => {
+  const model = guess();
+  const guessed = model.prices(100).verifyMicros;
+  for (const K of [4, 8]) model.observe(round(K, { verifyMicros: 100 * real(K) }), 100);
+  for (let i = 0; i < 2000; ++i) model.observe(round(0, { verifyMicros: guessed[0]! }), 100);
+  for (const K of lengths) {
+    expect(model.prices(100).verifyMicros[K]).toBeCloseTo(guessed[K]!, 6);
+  }
+});
+
+test("of few plain rounds those of a cold start do not count", () => {
+  const model = guess();
+  for (const slowdown of [3, 2.5, 1.4, 1, 1]) {
+    for (const factor of [2, 1]) {
+      model.observe(round(0, { verifyMicros: factor * slowdown * real(0) }), 100);
+    }
+    for (let i = 0; i < 20; ++i) model.observe(round(4), 100);
+  }
+  expect(model.prices(100).verifyMicros[0]).toBeCloseTo(real(0), 6);
+});
+
+test("after many rounds prices are worked out for several rounds at once", () => {
+  const model = measured();
+  const known = new Set();
+  for (let i = 0; i < 256; ++i) {
+    model.observe(round(4, { verifyMicros: real(4) + i }), 100);
+    known.add(model.prices(100));
+  }
+  expect(known.size).toBeLessThan(100);
+  expect(model.prices(100).verifyMicros[4]).toBeGreaterThan(real(4) + 230);
 });
