@@ -1,5 +1,7 @@
 // How fast traces of real rounds are collected, beside generation of the same rounds: the same prompts,
-// seeds, lengths and tokens, by turns, each with the next prompts. Usage: npm run bench:trace -- --help
+// seeds, lengths and tokens, by turns, each with the next prompts. Usage: npm run bench:trace
+// [-- --seconds S --count N --max-tokens N --draft-length K --temperature T --target own|1:10|1:40|demo|deep]
+// count: prompts of a turn
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,28 +14,29 @@ import { interval, median } from "./statistics.mjs";
 const require = createRequire(import.meta.url);
 const { createEngine, readTrace, trace } = require("..");
 const { promptSeed } = require("../dist/trace/fingerprint.js");
-
 const values = parseOptions("How fast traces of real rounds are collected, beside generation.", {
-  seconds: { ...number, default: 45, describe: "For so long" },
-  count: { ...number, default: 2, describe: "Prompts in a turn" },
-  "max-tokens": { ...number, default: 120, describe: "Tokens of a reply" },
+  seconds: { ...number, default: 45, describe: "How long turns are taken" },
+  count: { ...number, default: 2, describe: "Prompts of a turn" },
+  "max-tokens": { ...number, default: 120, describe: "Tokens of each prompt" },
   "draft-length": { ...number, default: 20, describe: "Drafted tokens a round" },
   temperature: { ...number, default: 1, describe: "Temperature" },
   target: {
     ...string,
     choices: /** @type {const} */ (["own", "1:10", "1:40", "demo", "deep"]),
     default: "1:10",
-    describe: "The embedded target, by its price",
+    describe: "By how many draft steps a plain pass costs, or by name",
   },
 });
-const { seconds, count, draftLength: maxDraftTokens, temperature, maxTokens } = values;
+const { seconds, count, temperature } = values;
+const maxDraftTokens = values.draftLength;
 const sampling = {
   temperature,
-  maxTokens,
+  maxTokens: values.maxTokens,
   // With a seed, generating has the verifier "coupled", and a trace "block".
   ...(temperature > 0 && { verifier: "block" }),
 };
-const target = await targetFile(values.target);
+const name = values.target;
+const target = await targetFile(name);
 // A trace has one thread, so that its numbers do not depend on the machine.
 const pair = { target: { path: target, threads: 1 }, draft: { path: draftFile, threads: 1 } };
 
@@ -136,7 +139,7 @@ rmSync(folder, { recursive: true });
 console.log(
   JSON.stringify({
     conditions: conditions(),
-    ...{ target: values.target, maxDraftTokens, ...sampling, prompts: count, turns: speeds.length },
+    ...{ target: name, maxDraftTokens, ...sampling, prompts: count, turns: speeds.length },
   }),
 );
 for (const kind of /** @type {const} */ (["withStates", "without"])) {

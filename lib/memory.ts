@@ -1,6 +1,6 @@
+import { cacheBytes, type CacheType } from "./engine-options";
 import { SpecdecError } from "./errors";
 import type { ModelInfo } from "./native/binding";
-import { cacheBytes, type CacheType } from "./engine-options";
 
 /** The longest context that is made without being asked for: caches grow with it. */
 const maxDefaultContextSize = 4096;

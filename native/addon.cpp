@@ -9,10 +9,10 @@
 #include "engine/token-embeddings.h"
 #include "errors.h"
 #include "head-trainer-wrap.h"
-#include "head-values.h"
 #include "head-wrap.h"
 #include "model-wrap.h"
 #include "promise-worker.h"
+#include "results.h"
 #include "session-wrap.h"
 
 #ifndef _WIN32
@@ -88,7 +88,7 @@ Napi::Value tokenEmbeddingsCall(const Napi::CallbackInfo& info) {
             Napi::Object object = Napi::Object::New(env);
             object.Set("width", embeddings.width);
             object.Set("vocabularySize", embeddings.vocabularySize);
-            object.Set("numbers", toFloat32Array(env, embeddings.numbers));
+            object.Set("numbers", toTypedArray<Napi::Float32Array>(env, embeddings.numbers));
             return object;
         });
 }

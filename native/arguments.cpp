@@ -65,7 +65,6 @@ template <> struct ArrayKind<float> {
     static constexpr napi_typedarray_type type = napi_float32_array;
     static constexpr const char* name = "a Float32Array";
 };
-
 template <> struct ArrayKind<double> {
     static constexpr napi_typedarray_type type = napi_float64_array;
     static constexpr const char* name = "a Float64Array";
@@ -172,11 +171,5 @@ template std::span<const uint8_t> arrayProperty(const Napi::Object& object, cons
 template std::span<const uint16_t> arrayProperty(const Napi::Object& object, const char* name);
 template std::span<const int32_t> arrayProperty(const Napi::Object& object, const char* name);
 template std::span<const float> arrayProperty(const Napi::Object& object, const char* name);
-
-Napi::Int32Array toInt32Array(Napi::Env env, const std::vector<Token>& tokens) {
-    Napi::Int32Array array = Napi::Int32Array::New(env, tokens.size());
-    std::copy(tokens.begin(), tokens.end(), array.Data());
-    return array;
-}
 
 } // namespace specdecpp

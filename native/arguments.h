@@ -33,6 +33,4 @@ std::vector<std::pair<Token, float>> biasProperty(const Napi::Object& object, co
 template <typename T> std::span<const T> arrayArgument(const Napi::CallbackInfo& info, size_t index);
 template <typename T> std::span<const T> arrayProperty(const Napi::Object& object, const char* name);
 
-Napi::Int32Array toInt32Array(Napi::Env env, const std::vector<Token>& tokens);
-
 } // namespace specdecpp

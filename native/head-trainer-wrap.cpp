@@ -5,6 +5,7 @@
 #include "errors.h"
 #include "head-values.h"
 #include "promise-worker.h"
+#include "results.h"
 
 #include <string>
 
@@ -71,10 +72,7 @@ Napi::Value HeadTrainerWrap::scores(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value HeadTrainerWrap::state(const Napi::CallbackInfo& info) {
-    const std::vector<uint8_t> state = idle(info.Env()).state();
-    Napi::Uint8Array array = Napi::Uint8Array::New(info.Env(), state.size());
-    std::copy(state.begin(), state.end(), array.Data());
-    return array;
+    return toTypedArray<Napi::Uint8Array>(info.Env(), idle(info.Env()).state());
 }
 
 Napi::Value HeadTrainerWrap::save(const Napi::CallbackInfo& info) {

@@ -2,6 +2,7 @@
 
 #include "arguments.h"
 #include "errors.h"
+#include "results.h"
 
 #include <algorithm>
 #include <numeric>
@@ -152,22 +153,8 @@ Napi::Object toObject(Napi::Env env, const HeadMetadata& metadata) {
     return object;
 }
 
-Napi::Array toArray(Napi::Env env, const std::vector<std::string>& texts) {
-    Napi::Array array = Napi::Array::New(env, texts.size());
-    for (size_t i = 0; i < texts.size(); ++i) {
-        array.Set(static_cast<uint32_t>(i), texts[i]);
-    }
-    return array;
-}
-
-Napi::Float32Array toFloat32Array(Napi::Env env, const std::vector<float>& numbers) {
-    Napi::Float32Array array = Napi::Float32Array::New(env, numbers.size());
-    std::copy(numbers.begin(), numbers.end(), array.Data());
-    return array;
-}
-
 Napi::Value giveNumbers(Napi::Env env, const std::vector<float>& numbers) {
-    return toFloat32Array(env, numbers);
+    return toTypedArray<Napi::Float32Array>(env, numbers);
 }
 
 } // namespace specdecpp

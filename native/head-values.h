@@ -31,8 +31,6 @@ OwnedExamples copyExamples(const Napi::Object& examples, const HeadShape& shape,
 
 HeadMetadata metadataArgument(const Napi::CallbackInfo& info, size_t index);
 Napi::Object toObject(Napi::Env env, const HeadMetadata& metadata);
-Napi::Array toArray(Napi::Env env, const std::vector<std::string>& texts);
-Napi::Float32Array toFloat32Array(Napi::Env env, const std::vector<float>& numbers);
 
 // What a promise of numbers resolves to.
 Napi::Value giveNumbers(Napi::Env env, const std::vector<float>& numbers);

@@ -5,6 +5,7 @@
 #include "errors.h"
 #include "head-values.h"
 #include "promise-worker.h"
+#include "results.h"
 
 #include <algorithm>
 #include <numeric>
@@ -35,8 +36,6 @@ Napi::Array describeTensors(Napi::Env env, const HeadFile& file) {
 Napi::Value describe(Napi::Env env, const AcceptanceHead& head) {
     const HeadFile& file = head.file();
     const HeadShape& shape = head.shape();
-    Napi::Uint8Array masks = Napi::Uint8Array::New(env, shape.masks.size());
-    std::copy(shape.masks.begin(), shape.masks.end(), masks.Data());
     Napi::Object info = Napi::Object::New(env);
     info.Set("kind", shape.kind == HeadKind::paper ? "paper" : "full");
     info.Set("width", shape.width);
@@ -44,14 +43,14 @@ Napi::Value describe(Napi::Env env, const AcceptanceHead& head) {
     info.Set("tied", shape.tied);
     info.Set("hidden", shape.hidden);
     info.Set("columns", toArray(env, shape.columns));
-    info.Set("masks", masks);
+    info.Set("masks", toTypedArray<Napi::Uint8Array>(env, shape.masks));
     info.Set("type", file.type);
-    info.Set("mean", toFloat32Array(env, file.scaling.mean));
-    info.Set("deviation", toFloat32Array(env, file.scaling.deviation));
+    info.Set("mean", toTypedArray<Napi::Float32Array>(env, file.scaling.mean));
+    info.Set("deviation", toTypedArray<Napi::Float32Array>(env, file.scaling.deviation));
     info.Set("parameters", static_cast<double>(shape.parameters()));
     info.Set("sizeBytes", static_cast<double>(file.sizeBytes));
     info.Set("metadata", toObject(env, file.metadata));
-    info.Set("tokens", toFloat32Array(env, file.tokens));
+    info.Set("tokens", toTypedArray<Napi::Float32Array>(env, file.tokens));
     info.Set("tensors", describeTensors(env, file));
     return info;
 }

@@ -3,6 +3,7 @@
 #include "arguments.h"
 #include "errors.h"
 #include "promise-worker.h"
+#include "results.h"
 
 namespace specdecpp {
 
@@ -85,8 +86,9 @@ void ModelWrap::abortLoad(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::tokenize(const Napi::CallbackInfo& info) {
     const Model& model = loaded(info.Env());
     return translated(info.Env(), [&] {
-        return toInt32Array(info.Env(), model.vocabulary().tokenize(stringArgument(info, 0), boolArgument(info, 1),
-                                                                    boolArgument(info, 2)));
+        return toTypedArray<Napi::Int32Array>(
+            info.Env(),
+            model.vocabulary().tokenize(stringArgument(info, 0), boolArgument(info, 1), boolArgument(info, 2)));
     });
 }
 
@@ -109,15 +111,10 @@ Napi::Value ModelWrap::metadata(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::specialTexts(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const Vocabulary& vocabulary = loaded(env).vocabulary();
-    const std::vector<std::string> control = vocabulary.controlTexts();
-    Napi::Array texts = Napi::Array::New(env, control.size());
-    for (size_t i = 0; i < control.size(); ++i) {
-        texts.Set(static_cast<uint32_t>(i), Napi::String::New(env, control[i]));
-    }
     Napi::Object object = Napi::Object::New(env);
     object.Set("begin", Napi::String::New(env, vocabulary.beginText()));
     object.Set("end", Napi::String::New(env, vocabulary.endText()));
-    object.Set("control", texts);
+    object.Set("control", toArray(env, vocabulary.controlTexts()));
     return object;
 }
 

@@ -5,6 +5,7 @@
 #include "head-wrap.h"
 #include "model-wrap.h"
 #include "promise-worker.h"
+#include "results.h"
 
 #include <map>
 #include <string>
@@ -126,12 +127,6 @@ WalkOptions walkOptions(const Napi::Object& object) {
     return options;
 }
 
-template <typename Array, typename Number> Array toArray(Napi::Env env, const std::vector<Number>& numbers) {
-    Array array = Array::New(env, numbers.size());
-    std::copy(numbers.begin(), numbers.end(), array.Data());
-    return array;
-}
-
 // A row of DraftedToken's fields for each token, in the order that lib/native/binding.ts gives.
 std::vector<double> toRows(const std::vector<DraftedToken>& draft) {
     std::vector<double> rows;
@@ -159,7 +154,7 @@ Napi::Value toRow(Napi::Env env, const Round& round) {
     numbers.insert(numbers.end(), round.logProbabilities.begin(), round.logProbabilities.end());
     const std::vector<double> rows = toRows(round.draft);
     numbers.insert(numbers.end(), rows.begin(), rows.end());
-    return toArray<Napi::Float64Array>(env, numbers);
+    return toTypedArray<Napi::Float64Array>(env, numbers);
 }
 
 } // namespace
@@ -233,7 +228,7 @@ void SessionWrap::checkTokens(Napi::Env env, const std::vector<Token>& tokens) c
     for (const Token token : tokens) {
         if (!target_->vocabulary().contains(token)) {
             throw makeError(env, "ERR_INVALID_ARGUMENT",
-                            "The prompt has the token " + std::to_string(token) + ", but the vocabulary has " +
+                            "There is no token " + std::to_string(token) + " in a vocabulary of " +
                                 std::to_string(target_->vocabulary().size()) + ".");
         }
     }
@@ -303,7 +298,7 @@ Napi::Value SessionWrap::draft(const Napi::CallbackInfo& info) {
         [&session](Napi::Env env, const StopReason& reason) -> Napi::Value {
             Napi::Object object = Napi::Object::New(env);
             object.Set("stopReason", nameOf(reason));
-            object.Set("draft", toArray<Napi::Float64Array>(env, toRows(session.draftedTokens())));
+            object.Set("draft", toTypedArray<Napi::Float64Array>(env, toRows(session.draftedTokens())));
             return object;
         });
 }
@@ -319,7 +314,7 @@ Napi::Value SessionWrap::verify(const Napi::CallbackInfo& info) {
 
 Napi::Value SessionWrap::states(const Napi::CallbackInfo& info) {
     idle(info.Env());
-    return toArray<Napi::Uint16Array>(info.Env(), states_);
+    return toTypedArray<Napi::Uint16Array>(info.Env(), states_);
 }
 
 Napi::Value SessionWrap::walk(const Napi::CallbackInfo& info) {
@@ -329,10 +324,10 @@ Napi::Value SessionWrap::walk(const Napi::CallbackInfo& info) {
         info, [&session, options] { return session.walk(options); },
         [](Napi::Env env, const Walk& walk) -> Napi::Value {
             Napi::Object object = Napi::Object::New(env);
-            object.Set("lengths", toArray<Napi::Uint8Array>(env, walk.lengths));
-            object.Set("draft", toArray<Napi::Float64Array>(env, toRows(walk.draft)));
-            object.Set("states", toArray<Napi::Uint16Array>(env, walk.states));
-            object.Set("replaced", toArray<Napi::Uint8Array>(env, walk.replaced));
+            object.Set("lengths", toTypedArray<Napi::Uint8Array>(env, walk.lengths));
+            object.Set("draft", toTypedArray<Napi::Float64Array>(env, toRows(walk.draft)));
+            object.Set("states", toTypedArray<Napi::Uint16Array>(env, walk.states));
+            object.Set("replaced", toTypedArray<Napi::Uint8Array>(env, walk.replaced));
             return object;
         });
 }
@@ -343,7 +338,9 @@ Napi::Value SessionWrap::statesOf(const Napi::CallbackInfo& info) {
     checkTokens(info.Env(), tokens);
     return run<States>(
         info, [&session, tokens] { return session.statesOf(tokens); },
-        [](Napi::Env env, const States& states) -> Napi::Value { return toArray<Napi::Uint16Array>(env, states); });
+        [](Napi::Env env, const States& states) -> Napi::Value {
+            return toTypedArray<Napi::Uint16Array>(env, states);
+        });
 }
 
 void SessionWrap::rollBack(const Napi::CallbackInfo& info) {
@@ -355,7 +352,7 @@ void SessionWrap::rollBack(const Napi::CallbackInfo& info) {
 Napi::Value SessionWrap::state(const Napi::CallbackInfo& info) {
     const Session& session = idle(info.Env());
     Napi::Object object = Napi::Object::New(info.Env());
-    object.Set("tokens", toInt32Array(info.Env(), session.tokens()));
+    object.Set("tokens", toTypedArray<Napi::Int32Array>(info.Env(), session.tokens()));
     object.Set("targetPast", Napi::Number::New(info.Env(), session.targetPast()));
     object.Set("draftPast", Napi::Number::New(info.Env(), session.draftPast()));
     object.Set("targetEvaluated", Napi::Number::New(info.Env(), static_cast<double>(session.targetEvaluated())));
@@ -370,9 +367,7 @@ void SessionWrap::abort(const Napi::CallbackInfo& info) {
 }
 
 void SessionWrap::dispose(const Napi::CallbackInfo& info) {
-    if (busy_) {
-        checkIdle(info.Env());
-    }
+    checkIdle(info.Env());
     session_.reset();
     target_.reset(); // JavaScript may keep this object for long after
     draft_.reset();

@@ -1,3 +1,4 @@
+import { median } from "../cost/timing.js";
 import type { Engine, GenerateOptions, GenerationResult, OutputToken } from "../index.js";
 
 /** Runs of each kind; the speeds are their medians. */
@@ -73,8 +74,4 @@ function toSide(runs: readonly GenerationResult[]): Side {
   if (first === undefined) throw new Error("a side without runs");
   const speeds = runs.map(({ stats }) => stats.tokensPerSecond);
   return { ...first, tokensPerSecond: median(speeds), runs: speeds };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }

@@ -2,10 +2,9 @@
 // from the same text each time.
 
 import { whileListening } from "../abort";
-import type { NativeSampling, NativeSession } from "../native/binding";
-import { type Round, runRound } from "../native/round";
-import { draftColumns } from "../native/binding";
+import { draftColumns, type NativeSampling, type NativeSession } from "../native/binding";
 import { call, callAsync } from "../native/call";
+import { type Round, runRound } from "../native/round";
 import { type CostTable, interpolate, type LengthCosts, type Timing } from "./cost-table";
 import { timingOf } from "./timing";
 

@@ -3,8 +3,7 @@
 
 import { calibrate } from "../cost/calibrate";
 import { pricesAt } from "../cost/cost-table";
-import type { Prices } from "../cost/prices";
-import { verifyMicros } from "../cost/prices";
+import { type Prices, verifyMicros } from "../cost/prices";
 import { downloaded } from "../download/resolve-model";
 import { type EngineOptions, resolveEngine } from "../engine-options";
 import { SpecdecError } from "../errors";

@@ -1,8 +1,9 @@
 // What a head's logits come to on examples, with and without calibration.
 
+import { sigmoid } from "../log-odds";
 import { calibrated, type Calibration, fitCalibration, noCalibration } from "./calibration";
 import type { HeadExamples, HeadKind } from "./examples";
-import { type HeadMetrics, Scored, sigmoid } from "./metrics";
+import { type HeadMetrics, Scored } from "./metrics";
 import { type HeadOutput, labelsOf, outputsOf, positionOf, reachedBy } from "./outputs";
 import type { ByOutput, SurvivalReport } from "./report";
 import {

@@ -1,4 +1,4 @@
-import { sigmoid } from "./metrics";
+import { sigmoid } from "../log-odds";
 
 const maxSteps = 50;
 const tolerance = 1e-10;

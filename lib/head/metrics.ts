@@ -28,7 +28,7 @@ export interface ReliabilityBin {
 const bins = 15;
 
 /** What a logarithm is taken of at least: a prediction of exactly 0 or 1 costs much, not without end. */
-const smallest = 1e-7;
+export const smallestPredicted = 1e-7;
 
 /** Predictions and their labels; sorted once, so that metrics of resamples are quick. */
 export class Scored {
@@ -56,7 +56,7 @@ export class Scored {
       if (weight === 0) continue;
       const label = labels[i] ?? NaN;
       const p = predicted[i] ?? NaN;
-      const bounded = Math.min(Math.max(p, smallest), 1 - smallest);
+      const bounded = Math.min(Math.max(p, smallestPredicted), 1 - smallestPredicted);
       examples += weight;
       accepted += weight * label;
       loss -= weight * (label * Math.log(bounded) + (1 - label) * Math.log(1 - bounded));
@@ -125,13 +125,4 @@ export class Scored {
 
 function plogp(p: number): number {
   return p > 0 ? p * Math.log(p) : 0;
-}
-
-export function sigmoid(x: number): number {
-  return 1 / (1 + Math.exp(-x));
-}
-
-export function logit(p: number): number {
-  const bounded = Math.min(Math.max(p, smallest), 1 - smallest);
-  return Math.log(bounded / (1 - bounded));
 }

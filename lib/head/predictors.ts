@@ -1,8 +1,8 @@
 // Predictors that need no head, to compare heads with: on the same examples.
 
+import { sigmoid } from "../log-odds";
 import type { HeadExamples } from "./examples";
 import { fitLogistic, logisticOf } from "./logistic-regression";
-import { sigmoid } from "./metrics";
 import { type HeadOutput, labelsOf } from "./outputs";
 
 export interface Predictor {

@@ -1,8 +1,9 @@
 // The product of a head's probabilities: whether a draft survives to its k-th token.
 
+import { logit, sigmoid } from "../log-odds";
 import { type Calibration, calibrated, fitCalibration } from "./calibration";
 import type { HeadExamples } from "./examples";
-import { logit, sigmoid } from "./metrics";
+import { smallestPredicted } from "./metrics";
 
 /** Rejection sampling accepts tokens one by one; block verification (arXiv 2403.10444) accepts drafts as a whole. */
 export type SurvivalOf = "rejection" | "block";
@@ -57,5 +58,7 @@ export function calibratedSurvival(
   calibration: Calibration,
   { predicted, positions }: Survival,
 ): Float64Array {
-  return predicted.map((p, i) => sigmoid(calibrated(calibration, logit(p), positions[i] ?? 1)));
+  return predicted.map((p, i) =>
+    sigmoid(calibrated(calibration, logit(p, smallestPredicted), positions[i] ?? 1)),
+  );
 }

@@ -1,3 +1,4 @@
+import { logit, sigmoid } from "../log-odds";
 import type { StopReason } from "../native/binding";
 import type { DraftedToken, Policy, PolicyKind, RoundInfo } from "./policy";
 
@@ -70,7 +71,7 @@ class LogisticPolicy implements Policy {
     let reached = 1; // the probability that verification came to the token at all
     for (const { mode, acceptance } of draft) {
       const x = logit(mode);
-      const predicted = 1 / (1 + Math.exp(-(this.#bias + this.#slope * x)));
+      const predicted = sigmoid(this.#bias + this.#slope * x);
       const curvature = reached * Math.max(predicted * (1 - predicted), 1e-3);
       this.#a = memory * this.#a + curvature;
       this.#b = memory * this.#b + curvature * x;
@@ -82,12 +83,6 @@ class LogisticPolicy implements Policy {
       reached *= acceptance;
     }
   }
-}
-
-/** Bounded as the native feature is. */
-function logit(p: number): number {
-  const bounded = Math.min(Math.max(p, 1e-9), 1 - 1e-9);
-  return Math.log(bounded / (1 - bounded));
 }
 
 export const logistic: PolicyKind = {

@@ -2,6 +2,7 @@
 // of decoded.
 
 import type { HeadOutput } from "../head/outputs";
+import { logit, sigmoid, smallestProbability } from "../log-odds";
 import type { StopReason } from "../native/binding";
 import type { Estimate, StopRule, SurvivalGate } from "../policy/policy";
 import type { Reply } from "./reply";
@@ -15,9 +16,8 @@ export interface Draft {
 }
 
 // As in native/engine/stop-rule.cpp.
-const smallest = 1e-9;
 const smallestSecond = 1e-6;
-const logSmallest = Math.log(smallest);
+const logSmallest = Math.log(smallestProbability);
 
 /** Tokens that a round from the start can have at all. */
 export function available(reply: Reply, start: number, maxDraft: number): number {
@@ -108,12 +108,7 @@ function reasonAt(reply: Reply, start: number, k: number, wanted: number): StopR
 }
 
 /** Estimate::of in native/engine/stop-rule.cpp. asked: when the row's token is asked about. */
-function estimateOf(
-  estimate: Estimate,
-  reply: Reply,
-  row: number,
-  asked: HeadOutput,
-): number {
+function estimateOf(estimate: Estimate, reply: Reply, row: number, asked: HeadOutput): number {
   const drawn = asked !== "before";
   let sum = estimate.bias ?? 0;
   if (estimate.logitMode) sum += estimate.logitMode * logit(reply.mode[row] ?? NaN);
@@ -129,20 +124,17 @@ function estimateOf(
     sum += estimate.logProbability * Math.max(reply.logq[row] ?? NaN, logSmallest);
   }
   if (drawn && estimate.logOthers) {
-    sum -= estimate.logOthers * Math.log(Math.max(-Math.expm1(reply.logq[row] ?? NaN), smallest));
+    sum -=
+      estimate.logOthers *
+      Math.log(Math.max(-Math.expm1(reply.logq[row] ?? NaN), smallestProbability));
   }
   if (estimate.head) sum += estimate.head * (reply.head?.[asked][row] ?? NaN);
   switch (estimate.link) {
     case "logistic":
-      return 1 / (1 + Math.exp(-sum));
+      return sigmoid(sum);
     case "exponential":
       return Math.exp(sum);
     default:
       return sum;
   }
-}
-
-function logit(p: number): number {
-  const bounded = Math.min(Math.max(p, smallest), 1 - smallest);
-  return Math.log(bounded / (1 - bounded));
 }

@@ -23,7 +23,7 @@ bool isAttentionOutput(const std::string& name) {
     return name == "attn_output.weight" || name == "attn_output.bias";
 }
 bool isFeedForwardOutput(const std::string& name) {
-    return name.compare(0, 8, "ffn_down") == 0; // also .bias, and _exps and _shexp of mixtures of experts
+    return name.starts_with("ffn_down"); // also .bias, and _exps and _shexp of mixtures of experts
 }
 
 // One tensor of the output: a tensor of the source under a name, with its data or with zeros.
@@ -116,9 +116,9 @@ private:
         const gguf_context* file = source_.file();
         for (int64_t i = 0; i < gguf_get_n_kv(file); ++i) {
             const std::string key = gguf_get_key(file, i);
-            const bool perLayer = key.rfind(source_.key(""), 0) == 0 && gguf_get_kv_type(file, i) == GGUF_TYPE_ARRAY &&
+            const bool perLayer = key.starts_with(source_.key("")) && gguf_get_kv_type(file, i) == GGUF_TYPE_ARRAY &&
                                   gguf_get_arr_n(file, i) == static_cast<size_t>(count_);
-            if (perLayer || key.rfind(source_.key("ssm."), 0) == 0 || key == source_.key("full_attention_interval")) {
+            if (perLayer || key.starts_with(source_.key("ssm.")) || key == source_.key("full_attention_interval")) {
                 refuse("its layers differ from one another (" + key + ")");
             }
         }
@@ -132,7 +132,7 @@ private:
             const std::string name = gguf_get_tensor_name(source_.file(), i);
             parts_.push_back({name, i, false});
             const size_t dot = name.find('.', 4);
-            if (name.rfind("blk.", 0) != 0 || dot == std::string::npos) {
+            if (!name.starts_with("blk.") || dot == std::string::npos) {
                 continue;
             }
             const int number = std::atoi(name.c_str() + 4);

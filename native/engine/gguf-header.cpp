@@ -12,10 +12,6 @@ namespace {
 
 constexpr int maxExperts = 512; // llama.cpp's LLAMA_MAX_EXPERTS
 
-bool endsWith(const std::string& text, const std::string& end) {
-    return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 std::string shown(double number) {
     std::string text = std::to_string(number);
     text.erase(text.find_last_not_of('0') + 1);
@@ -55,7 +51,7 @@ void GgufHeader::check() const {
     }
     for (int64_t i = 0; i < gguf_get_n_kv(file()); ++i) {
         const std::string name = gguf_get_key(file(), i);
-        if (!endsWith(name, "epsilon")) {
+        if (!name.ends_with("epsilon")) {
             continue;
         }
         const double epsilon = number(name).value_or(0);
@@ -66,7 +62,7 @@ void GgufHeader::check() const {
     for (int64_t i = 0; i < gguf_get_n_tensors(file()); ++i) {
         const std::string name = gguf_get_tensor_name(file(), i);
         const ggml_type type = gguf_get_tensor_type(file(), i);
-        if (endsWith(name, "norm.weight") && type != GGML_TYPE_F32) {
+        if (name.ends_with("norm.weight") && type != GGML_TYPE_F32) {
             refuse("the type of " + name + " is " + ggml_type_name(type) + ", and must be f32");
         }
     }

@@ -70,7 +70,7 @@ void applyPenalties(std::vector<float>& logits, std::span<const Token> history, 
 }
 
 Candidate mostLikely(std::span<const float> logits) {
-    Candidate best{-1, -std::numeric_limits<float>::infinity()};
+    Candidate best{-1, impossible};
     for (size_t i = 0; i < logits.size(); ++i) {
         if (!(logits[i] <= best.logit)) { // so that one that is not a number gets in, and is found
             if (std::isnan(logits[i])) {

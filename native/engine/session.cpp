@@ -165,4 +165,10 @@ Distribution Session::distribution(const Context& context, int output, std::span
     return nextTokenDistribution({context.logits(output), static_cast<size_t>(known)}, history, settings);
 }
 
+void Session::keepState(int output, States& states) const {
+    const auto width = static_cast<size_t>(draft_->stateWidth());
+    states.resize(states.size() + width);
+    ggml_fp32_to_fp16_row(draft_->state(output), states.data() + states.size() - width, static_cast<int64_t>(width));
+}
+
 } // namespace specdecpp

@@ -162,10 +162,6 @@ private:
     HeadUse headUse(const RoundOptions& options) const;
     void askBeforeDraw(const HeadUse& use, DraftedToken& next);
     HeadFeatures headFeatures(const DraftedToken& next) const;
-    void keepState(int output, States& states) const;
-    Distribution distribution(const Context& context, int output, std::span<const Token> history,
-                              const SamplingSettings& settings) const;
-    std::span<const Token> firstTokens(int length) const { return std::span<const Token>(tokens_).first(length); }
     Token propose(const Distribution& q, const Verifier& verifier);
 
     // verify-round.cpp
@@ -182,6 +178,10 @@ private:
     void leaveText(Branch& branch, const WalkOptions& options);
     int branchRoom(int position) const;
 
+    std::span<const Token> firstTokens(int length) const { return std::span<const Token>(tokens_).first(length); }
+    Distribution distribution(const Context& context, int output, std::span<const Token> history,
+                              const SamplingSettings& settings) const;
+    void keepState(int output, States& states) const; // adds a row's state of the draft
     int decided() const { return static_cast<int>(tokens_.size()) - drafted(); }
     void useHead(const SessionOptions& options);
     void restart(); // forgets a pending draft

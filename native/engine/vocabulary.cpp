@@ -78,14 +78,12 @@ std::string Vocabulary::difference(const Vocabulary& other) const {
     if (llama_vocab_type(a) != llama_vocab_type(b)) {
         return "one is " + typeName(llama_vocab_type(a)) + ", the other " + typeName(llama_vocab_type(b));
     }
-    const auto special = [](const char* name, auto x, auto y) {
-        return std::string("their ") + name + " differs (" + std::to_string(x) + " and " + std::to_string(y) + ")";
-    };
     if (llama_vocab_get_add_bos(a) != llama_vocab_get_add_bos(b)) {
         return "one starts every text with a begin-of-sequence token, the other does not";
     }
     if (llama_vocab_get_add_bos(a) && llama_vocab_bos(a) != llama_vocab_bos(b)) {
-        return special("begin-of-sequence token", llama_vocab_bos(a), llama_vocab_bos(b));
+        return "their begin-of-sequence token differs (" + std::to_string(llama_vocab_bos(a)) + " and " +
+               std::to_string(llama_vocab_bos(b)) + ")";
     }
     if (std::abs(size() - other.size()) > maxPadding) {
         return "one has " + std::to_string(size()) + " tokens, the other " + std::to_string(other.size());

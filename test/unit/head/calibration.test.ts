@@ -1,5 +1,5 @@
 import { bucketOf, calibrated, fitCalibration } from "../../../lib/head/calibration";
-import { sigmoid } from "../../../lib/head/metrics";
+import { sigmoid } from "../../../lib/log-odds";
 import { survivalOf } from "../../../lib/head/survival";
 import { uniform } from "../../../lib/random";
 
