@@ -162,8 +162,8 @@ export class CostModel {
       // A token beside others takes no more than one alone. A stall would say so, and keep the draft off.
       this.#reading.add(Math.min(Math.max(0, reading), 1));
     }
-    // After a drafted end of generation a row is left out.
-    if (stopReason !== "end") {
+    // After a drafted end of generation a row is left out; after a draft step nobody decodes plainly.
+    if (stopReason !== "end" && (drafted > 0 || draftSteps === 0)) {
       this.#verify[drafted]?.add(round.verifyMicros / verifyMicros(base, drafted), this.#age);
     }
   }

@@ -239,6 +239,10 @@ test("a plain round right after a draft, which takes longer, is not the price of
     model.observe(round(4), 100);
     model.observe(round(0, { verifyMicros: 2 * real(0) }), 100);
     model.observe(round(0), 100);
+    const stopped = { stopReason: "gate", draftSteps: 1, draftMicros: step } as const;
+    for (let j = 0; j < 20; ++j) {
+      model.observe(round(0, { ...stopped, verifyMicros: 2 * real(0) }), 100);
+    }
   }
   expect(model.prices(100).verifyMicros[0]).toBeCloseTo(real(0), 6);
 });
