@@ -77,6 +77,8 @@ for (const options of [
   { temperature: 1, stopRule: "fixed:4", verifier: "coupled" },
   { temperature: 1, stopRule: "confidence:0.4", verifier: "rejection" },
   { temperature: 1, stopRule: "logistic:0.6", verifier: "rejection" },
+  { temperature: 0, stopRule: "throughput" },
+  { temperature: 1, stopRule: "throughput", verifier: "rejection" },
 ]) {
   console.log(JSON.stringify({ options, ...(await measure(options)) }));
 }

@@ -61,6 +61,7 @@ export class StatsCollector {
   #decodeMicros = 0;
   #loopMillis = 0;
   #expected: Expectation | undefined;
+  #expectedAccepted = 0;
   readonly #byPosition: { drafted: number; accepted: number }[] = [];
   readonly #draftLengths: number[] = [];
   readonly #stopReasons: Record<StopReason, number> = {
@@ -77,8 +78,8 @@ export class StatsCollector {
   /** expected: what the rule had expected of it. */
   addRound(round: RoundInfo, expected?: Expectation): void {
     if (expected) {
-      const accepted = (this.#expected?.accepted ?? 0) + expected.accepted;
-      this.#expected = { ...expected, accepted };
+      this.#expected = expected;
+      this.#expectedAccepted += expected.accepted;
     }
     this.#generated += round.generated;
     this.#passes += 1;
@@ -133,7 +134,7 @@ export class StatsCollector {
       verifyMillis,
       decodeMillis: this.#decodeMicros / 1000,
       overheadMillis: Math.max(0, this.#loopMillis - draftMillis - verifyMillis),
-      ...(this.#expected && { expected: this.#expected }),
+      ...(this.#expected && { expected: { ...this.#expected, accepted: this.#expectedAccepted } }),
     };
   }
 }

@@ -19,8 +19,9 @@ const enough = 5;
 const patience = 100;
 /** So many plain rounds count as a draft there: a rule may have gone plain for prices of a cold start. */
 const plainRoundsOfADraft = 8;
-/** For how many rounds, and tokens of context, prices are not worked out again. */
+/** For how many rounds prices are not worked out again. */
 const longestLasting = 8;
+/** Tokens of context within which nothing is looked up or worked out again. */
 const nearby = 64;
 /** A guess: what a token that is read beside others takes of a step. */
 const readingShare = 0.25;
@@ -102,9 +103,9 @@ export class CostModel {
     };
   }
 
-  /** What the table says; a round asks twice. */
+  /** What the table says. */
   #tabled(contextLength: number): Prices {
-    if (this.#asked.at !== contextLength) {
+    if (Math.abs(this.#asked.at - contextLength) >= nearby) {
       this.#asked = { at: contextLength, prices: pricesAt(this.table, contextLength) };
     }
     return this.#asked.prices;

@@ -1,3 +1,5 @@
+import { sigmoid } from "../log-odds";
+
 /**
  * Logistic regression that goes on learning: a Newton step for each example. Starts from weights that
  * are believed like so many examples, for good; what examples have shown fades.
@@ -31,7 +33,7 @@ export class OnlineLogistic {
   predict(features: ArrayLike<number>, offset = 0): number {
     let sum = offset;
     for (let i = 0; i < features.length; ++i) sum += (features[i] ?? NaN) * (this.#weights[i] ?? 0);
-    return logistic(sum);
+    return sigmoid(sum);
   }
 
   /** label: 0…1; weight: of the example, 0…1. */
@@ -56,10 +58,6 @@ export class OnlineLogistic {
       this.#weights[i] = (this.#weights[i] ?? NaN) + (this.#step[i] ?? NaN);
     }
   }
-}
-
-export function logistic(x: number): number {
-  return 1 / (1 + Math.exp(-x));
 }
 
 /** x of A x = b, in the place of b. A: symmetric and positive definite, by rows, overwritten. */

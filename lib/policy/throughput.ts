@@ -104,6 +104,9 @@ class ThroughputPolicy implements Policy {
   }
 }
 
+/** "rest": of a decision not to draft that holds for some rounds; "none": there is no room for a draft. */
+type RoundKind = "plain" | "priced" | "trial" | "rest" | "none";
+
 /** What has been learned in rounds of a kind. */
 class Regime {
   #belief: AcceptanceBelief;
@@ -119,7 +122,9 @@ class Regime {
   #prices: Prices | undefined;
   #tokensPerMicro = NaN;
   #catchUpMicros = 0;
-  #kind: "plain" | "priced" | "trial" | "none" = "none";
+  #kind: RoundKind = "none";
+  /** Rounds of a rest that have not been learned from. */
+  #rested = 0;
   expectation: Expectation | undefined;
 
   constructor(
@@ -132,11 +137,8 @@ class Regime {
   next(context: RoundContext): StopRule {
     const length = Math.min(this.maxDraft, context.room);
     this.#kind = this.#kindOfNext(length);
-    if (this.#kind === "none" || this.#kind === "plain") return { length: 0 };
-    if (this.#kind === "priced" && this.#rest > 0) {
-      this.#rest -= 1;
-      return { length: 0 };
-    }
+    if (this.#kind !== "priced" && this.#kind !== "trial") return { length: 0 };
+    this.#learnFromRest();
     this.#prices = context.prices;
     this.#catchUpMicros = context.catchUpMicros;
     const rule = this.#decide(this.#prices, length);
@@ -171,7 +173,7 @@ class Regime {
     return { length, survival: { ...this.#belief.estimates(), step, draw } };
   }
 
-  #kindOfNext(length: number): "plain" | "priced" | "trial" | "none" {
+  #kindOfNext(length: number): RoundKind {
     if (length === 0) return "none";
     this.#rounds += 1;
     if (this.#sincePlain >= plainPeriod || firstPlain.includes(this.#rounds - 1)) {
@@ -181,7 +183,18 @@ class Regime {
       this.#plainDue -= 1;
       return "plain";
     }
-    return this.#trials.due ? "trial" : "priced";
+    if (this.#trials.due) return "trial";
+    if (this.#rest === 0) return "priced";
+    this.#rest -= 1;
+    return "rest";
+  }
+
+  /** What plain rounds teach is little, and work: in a rest they are counted, and it is learned at its end. */
+  #learnFromRest(): void {
+    for (; this.#rested > 0; --this.#rested) {
+      this.#pace?.observe({ tokens: 1, steps: 0, drafted: 0 });
+      this.#belief.pass();
+    }
   }
 
   /** Of a trial: whether there have been enough that were faster than plain decoding. */
@@ -193,6 +206,13 @@ class Regime {
   }
 
   observe(round: RoundInfo): void {
+    if (this.#kind === "rest") {
+      this.#rested += 1;
+      this.#sincePlain = 0;
+      this.#trials.pass(0);
+      if (this.expectation?.accepted) this.expectation = { ...this.expectation, accepted: 0 };
+      return;
+    }
     const { draft = [], drafted, draftSteps, generated } = round;
     const prices = this.#prices;
     if (prices === undefined || this.#pace === undefined) return;
@@ -205,6 +225,7 @@ class Regime {
       // A draft that has become good is another draft.
       this.#belief = new AcceptanceBelief(this.start);
       this.#pace = undefined;
+      this.#rest = 0;
     }
     this.expectation = { accepted, tokensPerSecond: 1e6 * this.#tokensPerMicro, prices };
   }

@@ -1,10 +1,11 @@
-import { logistic, OnlineLogistic } from "../../../lib/policy/online-logistic";
+import { sigmoid } from "../../../lib/log-odds";
+import { OnlineLogistic } from "../../../lib/policy/online-logistic";
 import { randomOf } from "../replay/traces";
 
 test("without examples it says what it started with", () => {
   const model = new OnlineLogistic([0.5, -2], 8, 0.999);
-  expect(model.predict([1, 0.3])).toBeCloseTo(logistic(0.5 - 0.6), 12);
-  expect(model.predict([1, 0.3], 0.4)).toBeCloseTo(logistic(0.9 - 0.6), 12);
+  expect(model.predict([1, 0.3])).toBeCloseTo(sigmoid(0.5 - 0.6), 12);
+  expect(model.predict([1, 0.3], 0.4)).toBeCloseTo(sigmoid(0.9 - 0.6), 12);
 });
 
 test("it finds the weights of examples whose probabilities are known", () => {
@@ -14,7 +15,7 @@ test("it finds the weights of examples whose probabilities are known", () => {
   const model = new OnlineLogistic([0, 0, 0], 1, 1);
   for (let i = 0; i < 3000; ++i) {
     const x = [1, 4 * random() - 2, 2 * random()];
-    model.learn(x, logistic(x.reduce((sum, value, j) => sum + value * truth[j]!, 0)), random());
+    model.learn(x, sigmoid(x.reduce((sum, value, j) => sum + value * truth[j]!, 0)), random());
   }
   for (const [j, weight] of model.weights.entries()) {
     expect({ seed, j, far: Math.abs(weight - truth[j]!) > 0.1 }).toEqual({ seed, j, far: false });
