@@ -16,6 +16,7 @@ const kinds = { "one thread": 1, default: undefined, [`${cores} threads`]: cores
 /** A process that keeps a core busy, once it runs. */
 async function loadCore() {
   const child = spawn(process.execPath, ["-e", "process.stdout.write('x'); for (;;);"]);
+  process.on("exit", () => child.kill("SIGKILL"));
   await once(child.stdout, "data");
   return child;
 }
@@ -43,6 +44,7 @@ async function report(when, engines, rounds) {
   console.log(JSON.stringify({ when, tokensPerSecond: medians, all: speeds }));
 }
 
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 console.log(JSON.stringify({ conditions: conditions() }));
 const engines = Object.fromEntries(
   await Promise.all(

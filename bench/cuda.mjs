@@ -4,7 +4,7 @@
 // --cpu: the same on the processor and with small models, to see that this script works
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { writeRandomModel } from "../scripts/random-model.mjs";
@@ -89,6 +89,7 @@ async function checkIdentity() {
 /** jest's tests with models, which use the device where there is one. */
 function runTests() {
   const file = path.join(out, "jest.json");
+  rmSync(file, { force: true }); // another run's
   const jest = path.join(root, "node_modules", "jest", "bin", "jest.js");
   const parts = cpu ? ["test/native"] : ["test/model", "test/native", "test/process/teardown"];
   spawnSync(process.execPath, [jest, ...parts, "--json", `--outputFile=${file}`], {

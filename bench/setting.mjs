@@ -1,7 +1,7 @@
 // What every benchmark has in common: the models, the prompts, and a note of the machine.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
@@ -33,6 +33,15 @@ const targets = {
 /** The targets that `npm run bench` and its like know, cheapest first. */
 export const ratios = /** @type {TargetName[]} */ (["own", "1:10", "1:40"]);
 
+/**
+ * Whether a file is there, and not made of an older one.
+ * @param {string} file
+ * @param {string} source
+ */
+function isMade(file, source) {
+  return existsSync(file) && statSync(file).mtimeMs >= statSync(source).mtimeMs;
+}
+
 /** @param {TargetName} name is made unless it is there */
 export async function targetFile(name) {
   const { idleLayers, type } = { type: "f16", ...targets[name] };
@@ -40,12 +49,12 @@ export async function targetFile(name) {
   mkdirSync(made, { recursive: true });
   if (idleLayers > 0) {
     const deep = path.join(made, `target-${idleLayers}-idle-layers.gguf`);
-    if (!existsSync(deep)) await specdecpp.deepen(file, deep, idleLayers);
+    if (!isMade(deep, file)) await specdecpp.deepen(file, deep, idleLayers);
     file = deep;
   }
   if (type === "f16") return file;
   const quantized = path.join(made, `target-${idleLayers}-idle-layers-${type}.gguf`);
-  if (!existsSync(quantized)) await specdecpp.quantize(file, quantized, type);
+  if (!isMade(quantized, file)) await specdecpp.quantize(file, quantized, type);
   return quantized;
 }
 
@@ -59,7 +68,7 @@ export function draftFileOf(name) {
   if (name === "demo") return draftFile;
   const file = path.join(made, "draft-random.gguf");
   mkdirSync(made, { recursive: true });
-  if (!existsSync(file)) {
+  if (!isMade(file, draftFile)) {
     writeRandomModel({ like: draftFile, out: file, layers: 2, width: 128, type: "q8_0", seed: 1 });
   }
   return file;

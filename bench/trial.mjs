@@ -9,11 +9,17 @@ import { timed } from "./timed.mjs";
 const setting = JSON.parse(await text(process.stdin));
 const { engine: engineSetting, prompts, warmup, options, seed = 0, withText = false } = setting;
 const engine = await makeEngine(engineSetting);
+/** The default without a seed; with one, which is here to repeat a trial, it would be "coupled". */
+const verifier = /** @type {any} */ (options).temperature > 0 ? "block" : undefined;
 
 for (const prompt of warmup.prompts) await engine.generate(prompt, warmup.options);
 
 const results = await timed(prompts, async (prompt, i) => {
-  const result = await engine.generate(prompt, { seed: seed + i, ...options });
+  const result = await engine.generate(prompt, {
+    seed: seed + i,
+    ...(verifier && { verifier }),
+    ...options,
+  });
   const { stats } = result;
   return {
     generated: stats.generated,

@@ -17,7 +17,7 @@ async function generate(request, response) {
   const gone = new AbortController();
   response.on("close", () => gone.abort());
   try {
-    const { prompt, ...options } = JSON.parse(await text(request));
+    const { prompt, ...options } = JSON.parse(await text(request)) ?? {};
     const chunks = engine.stream(prompt, { ...options, signal: gone.signal });
     let next = await chunks.next(); // fails on bad options, before anything has been sent
     response.writeHead(200, {
@@ -41,7 +41,10 @@ async function send(response, event, data) {
   const isRoom = response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   // Of one that is closed already no event comes any more.
   if (isRoom || response.destroyed) return;
-  await Promise.race([once(response, "drain"), once(response, "close")]);
+  const waited = new AbortController();
+  const { signal } = waited;
+  await Promise.race([once(response, "drain", { signal }), once(response, "close", { signal })]);
+  waited.abort(); // takes the other's listeners away
 }
 
 async function fail(response, { name, code = name, message, partial }, { aborted }) {

@@ -109,7 +109,7 @@ export interface ResolvedGeneration {
   stop: string[];
   /** A name stands for the engine's policy of that name, which keeps its state. */
   policy: Policy | string;
-  verifier: string;
+  verifier: VerifierName;
   parseSpecial: boolean;
   logprobs: boolean;
   details: boolean;
@@ -190,7 +190,7 @@ export function resolveVerifier(
   name: VerifierName | undefined,
   temperature: number,
   seeded: boolean,
-): string {
+): VerifierName {
   const fallback = temperature === 0 ? "greedy" : seeded ? "coupled" : "block";
   const verifier = oneOf("verifier", name, fallback, verifierNames);
   if (verifier === "greedy" && temperature > 0) {

@@ -122,7 +122,7 @@ function checkTypes(written) {
       type SurvivalGate = specdecpp.SurvivalGate;
     }`,
   );
-  const { stdout } = spawnSync(
+  const { stdout, stderr, status } = spawnSync(
     path.join(root, "node_modules/.bin/tsc"),
     [
       ...["--noEmit", "--allowJs", "--checkJs", "--skipLibCheck", "--target", "es2024"],
@@ -132,7 +132,7 @@ function checkTypes(written) {
     ],
     { cwd: work, encoding: "utf8" },
   );
-  const problems = stdout.trim();
+  const problems = status === 0 ? "" : `${stdout}${stderr}`.trim() || `tsc ended with ${status}`;
   report("types of all blocks", problems === "" ? undefined : `\n${problems}`);
 }
 

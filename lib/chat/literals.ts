@@ -39,7 +39,7 @@ export class Literals {
     if (Array.isArray(value)) return value.map((item: unknown) => this.hide(item)) as T;
     if (typeof value === "object" && value !== null) {
       return Object.fromEntries(
-        Object.entries(value).map(([key, item]) => [key, this.hide(item as unknown)]),
+        Object.entries(value).map(([key, item]) => [this.hide(key), this.hide(item as unknown)]),
       ) as T;
     }
     return value;

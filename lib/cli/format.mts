@@ -28,7 +28,7 @@ export function formatPercent(share: number): string {
   return `${(share * 100).toFixed(0)} %`;
 }
 
-/** Two digits, of whatever size: 0.93, 0.0021. */
+/** Two decimals; of what is too small for them one digit: 0.93, 2e-3. */
 export function formatProbability(p: number): string {
   return p >= 0.005 || p === 0 ? p.toFixed(2) : p.toExponential(0);
 }

@@ -3,7 +3,7 @@
 import { SpecdecError } from "../index.js";
 import { checkModelFile } from "../model.js";
 import { type GgufHeader, type GgufValue, readGgufHeader } from "./gguf-header.mjs";
-import { partPaths } from "./gguf-parts.mjs";
+import { partPaths } from "../gguf-parts.js";
 import { elements, tensorSizeBytes } from "./tensor-size.mjs";
 import { type Vocabulary, vocabularyOf } from "./vocabulary.mjs";
 

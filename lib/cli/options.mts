@@ -142,7 +142,7 @@ export const decodingOptions = {
     ...string,
     choices: verifierNames,
     describe: "How drafts are verified",
-    defaultDescription: "greedy at temperature 0, else block",
+    defaultDescription: "greedy at temperature 0; above coupled with --seed, block without",
   },
 } as const satisfies Record<string, Options>;
 
@@ -214,7 +214,7 @@ export function checkGeneration(
 }
 
 /** As asked for, or room for the draft that the stop rule begins with. */
-function maxDraftTokens({ stop = "", maxDraft }: DraftingArguments): number {
+export function maxDraftTokens({ stop = "", maxDraft }: DraftingArguments): number {
   const [name, parameter] = stop.split(":");
   const counts = policyKinds.find((kind) => kind.name === name)?.parameter?.whole ?? false;
   const length = counts ? Number(parameter) || 0 : 0;
@@ -311,6 +311,12 @@ const otherNames: Record<string, string> = {
   maxAgeDays: "--max-age",
   modelsDirectory: "--models-dir",
   forceHead: "--force-head",
+  tokenColumns: "--token-columns",
+  batchSize: "--batch-size",
+  learningRate: "--learning-rate",
+  weightDecay: "--weight-decay",
+  stateDropout: "--state-dropout",
+  rejectionWeight: "--rejection-weight",
 };
 
 /** A message of the library with its options called as they are here. */

@@ -26,5 +26,6 @@ export class ProgressBar {
 
   stop(): void {
     this.#bar?.stop();
+    this.#bar = undefined; // a stopped one takes no updates
   }
 }

@@ -2,6 +2,7 @@
 
 import { existsSync, rmSync, statSync } from "node:fs";
 import type { Options } from "yargs";
+import { partPaths } from "../gguf-parts.js";
 import { SpecdecError } from "../index.js";
 import { modelFile, modelsDirOption } from "./downloads.mjs";
 import { formatBytes } from "./format.mjs";
@@ -42,7 +43,8 @@ export async function writeModel(
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, clean);
 
   const sizeBytes = statSync(args.out).size;
-  const from = formatBytes(statSync(file).size);
+  const parts = partPaths(file).map((part) => statSync(part).size);
+  const from = formatBytes(parts.reduce((sum, size) => sum + size, 0));
   process.stderr.write(`Wrote ${args.out}, ${formatBytes(sizeBytes)} (from ${from}).\n`);
   if (args.json) await writeJson({ file: args.out, sizeBytes });
 }

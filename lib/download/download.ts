@@ -119,6 +119,7 @@ class Download {
       reject(syscall === undefined ? error : this.#error({ kind: "disk", reason: message }, error));
       return;
     }
+    if (this.#end.signal.aborted) return; // ended meanwhile
     this.#worker.postMessage(writeMessage);
     this.#expectBytes(reject);
   }

@@ -33,9 +33,22 @@ export function fileNameOf(uri: string): string | undefined {
   if (!/^https?:/.test(uri)) return undefined;
   const { host, pathname, search } = new URL(uri);
   if (!/\.gguf$/i.test(pathname)) return undefined;
-  const place = decodeURIComponent(`${host}${pathname}`);
+  const place = decoded(`${host}${pathname}`);
   const query = search === "" || search === "?download=true" ? "" : `${shortHash(search)}_`;
-  return `${query}${place}`.replace(/[^\w.-]+/g, "_");
+  return asFileName(`${query}${place}`);
+}
+
+/** As it is where it is not UTF-8. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function asFileName(text: string): string {
+  return text.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "_");
 }
 
 /**
@@ -44,7 +57,7 @@ export function fileNameOf(uri: string): string | undefined {
  */
 export function lockNameOf(uri: string): string {
   const repository = /^\w+:(?:\/\/)?([^/:#]+\/[^/:#]+)/.exec(uri)?.[1];
-  return (fileNameOf(uri) ?? `hf_${repository ?? uri}`).replace(/[^\w.-]+/g, "_");
+  return fileNameOf(uri) ?? asFileName(`hf_${repository ?? uri}`);
 }
 
 function shortHash(text: string): string {

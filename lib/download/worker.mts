@@ -9,7 +9,7 @@ import { pipeline } from "node:stream/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { resolveModelFile } from "node-llama-cpp";
 import { readGgufFile } from "../cli/gguf-file.mjs";
-import { partPaths } from "../cli/gguf-parts.mjs";
+import { partPaths } from "../gguf-parts.js";
 import {
   cancelMessage,
   type DownloadFailure,

@@ -6,7 +6,7 @@ import path from "node:path";
 import { invalid, object, oneOf } from "../checks";
 import { resolveModelOptions } from "../engine-options";
 import { SpecdecError } from "../errors";
-import { Model } from "../model";
+import { checkModelFile, Model } from "../model";
 import type { NativeHeadShape } from "../native/binding";
 import { call, callAsync } from "../native/call";
 import { loadAddon } from "../native/load";
@@ -49,6 +49,7 @@ export async function importHead(given: ImportHeadOptions): Promise<ImportHeadRe
   }
   const { file, out } = options;
   const type = oneOf("type", options.type, "f16", ["f32", "f16", "q8_0"]);
+  checkModelFile(options.target); // it is not loaded
   const { shape, parameters } = headOf(file, await readSafetensors(file));
   const draft = await Model.load(
     resolveModelOptions("draft", { path: options.draft, gpuLayers: 0 }),

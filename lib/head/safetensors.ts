@@ -38,16 +38,21 @@ export async function readSafetensors(path: string): Promise<Map<string, Tensor>
   const headerBytes = Number((await read(0, 8)).readBigUInt64LE());
   // A zip, which is what PyTorch itself saves, begins with other bytes and so with a length of nonsense.
   if (headerBytes > maxHeaderBytes || 8 + headerBytes > size) throw fail("its header has no end");
-  let header: Record<string, Entry>;
+  let header: Record<string, Partial<Entry> | null> | null;
   try {
-    header = JSON.parse((await read(8, headerBytes)).toString("utf8")) as Record<string, Entry>;
+    header = JSON.parse((await read(8, headerBytes)).toString("utf8")) as typeof header;
   } catch (error) {
     if (SpecdecError.isInstance(error)) throw error;
     throw fail("its header is not JSON", error);
   }
   const tensors = new Map<string, Tensor>();
-  for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
+  if (typeof header !== "object" || header === null) throw fail("its header is not an object");
+  for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") continue;
+    const { dtype, shape, data_offsets: offsets } = entry ?? {};
+    if (typeof dtype !== "string" || !Array.isArray(shape) || !Array.isArray(offsets)) {
+      throw fail(`${name} has no dtype, shape and data_offsets`);
+    }
     const type = Object.hasOwn(readers, dtype) ? readers[dtype] : undefined;
     if (type === undefined) {
       throw fail(`${name} is of type ${dtype}, and ${Object.keys(readers).join(", ")} are known`);

@@ -1,3 +1,4 @@
+import { invalid, isStrings, object } from "../checks";
 import type { Prices } from "../cost/prices";
 import { SpecdecError } from "../errors";
 import { AcceptanceHead } from "../head/acceptance-head";
@@ -62,6 +63,17 @@ export interface ReplayResult {
   sweeps: SweepReport[];
 }
 
+const replayKeys = [
+  "trace",
+  "costs",
+  "limit",
+  "head",
+  "forceHead",
+  "rules",
+  "sweeps",
+  "maxDraft",
+] satisfies (keyof ReplayOptions)[];
+
 const fixedName = "fixed";
 const plainName = "none";
 
@@ -92,7 +104,11 @@ export interface ReplayOptions extends ReplayChoices {
  * with ERR_INVALID_ARGUMENT for a trace that is not of walks, prices that are none, and what names no rule.
  */
 export async function replay(options: ReplayOptions): Promise<ReplayResult> {
-  const { trace, costs, limit = Infinity } = options;
+  const { trace, costs, limit = Infinity } = object("replay's options", options, replayKeys);
+  for (const name of ["rules", "sweeps"] as const) {
+    const names: unknown = options[name];
+    if (names !== undefined && !isStrings(names)) throw invalid(name, "an array of rules", names);
+  }
   if (!(limit === Infinity || (Number.isInteger(limit) && limit >= 1))) {
     throw new SpecdecError(
       "ERR_INVALID_ARGUMENT",

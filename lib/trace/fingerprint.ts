@@ -1,7 +1,8 @@
 // What identifies models, in traces and in calibrations, and the prompts of a trace.
 
 import { createHash, type Hash } from "node:crypto";
-import { open, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
+import { partPaths } from "../gguf-parts";
 import type { Model } from "../model";
 import { call } from "../native/call";
 
@@ -16,7 +17,7 @@ const sampleBytes = 2 ** 12;
  */
 export async function modelFingerprint(path: string): Promise<string> {
   const hash = createHash("sha256");
-  for (const part of await partsOf(path)) await addFile(hash, part);
+  for (const part of partPaths(path)) await addFile(hash, part);
   return hash.digest("hex");
 }
 
@@ -33,19 +34,6 @@ async function addFile(hash: Hash, path: string): Promise<void> {
   for (let i = 1; i <= samples && size > headBytes; ++i) {
     await add(sampleBytes, headBytes + Math.floor((span * i) / samples));
   }
-}
-
-/** The files of a model whose first is named …-00001-of-0000N.gguf. */
-async function partsOf(path: string): Promise<string[]> {
-  const split = /^(.*)-00001-of-(\d{5})\.gguf$/.exec(path);
-  if (split === null) return [path];
-  const [, stem = "", count = ""] = split;
-  const names = Array.from(
-    { length: Number(count) },
-    (_, i) => `${stem}-${String(i + 1).padStart(5, "0")}-of-${count}.gguf`,
-  );
-  await Promise.all(names.map((name) => stat(name)));
-  return names;
 }
 
 /** SHA-256 of the text of every token. */

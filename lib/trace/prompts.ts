@@ -3,6 +3,7 @@
 import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { invalid } from "../checks";
 import { SpecdecError } from "../errors";
 
 /** Where the prompt stands in a line's object: HumanEval, GSM8K, Alpaca. */
@@ -20,6 +21,9 @@ export async function readPrompts(file: string, template = promptMark): Promise<
     const place = line === undefined ? "" : `, line ${line}`;
     throw new SpecdecError("ERR_INVALID_ARGUMENT", `${file}${place}: ${what}`);
   };
+  if (!template.includes(promptMark)) {
+    throw invalid("template", `a text with "${promptMark}" in it`, template);
+  }
   const bytes = await readBytes(file);
   if (!isUtf8(bytes)) fail("it is not text in UTF-8. Give a text file.");
   const asJson = path.extname(file).toLowerCase() === ".jsonl";

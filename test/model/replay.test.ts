@@ -62,6 +62,7 @@ async function lived(
         maxTokens,
         stopRule: rule,
         verifier: "rejection",
+        reusePrefix: false, // a trace evaluates prompts whole: other batches round otherwise
         seed: promptSeed(100 + round, i),
       });
       sum.generated += stats.generated;

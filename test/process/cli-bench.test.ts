@@ -64,6 +64,12 @@ test("the table has a line for each of the usual rules, the head's too, and ends
 
 test.each([
   [["--seconds", "0"], /--seconds must be a number, 1 to 86400/],
+  [
+    ["--rule", "fixed:100"],
+    /K of the rule "fixed:K" must be a whole number, 1 to 64, but is "100"/,
+  ],
+  [["--rule", "frob"], /the rule must be one of none, fixed:K, /],
+  [["--template", "{promt}"], /template must be a text with "{prompt}" in it/],
   [["--rule", "fixed:none"], /K of .*"fixed:K" must be a whole number/],
   [["--max-tokens", "500"], /No prompt leaves room for 500 tokens in a context of 512/],
   [

@@ -3,13 +3,9 @@ import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes, Options } 
 import { advise, plainRule, reportSpeeds, type RuleSpeed } from "../../bench/report.js";
 import { takeTurns } from "../../bench/turns.js";
 import { type Engine, SpecdecError } from "../../index.js";
-import {
-  createPolicy,
-  defaultMaxDraftTokens,
-  defaultPolicyName,
-  policyKinds,
-} from "../../policy/policies.js";
+import { defaultPolicyName } from "../../policy/policies.js";
 import type { Figure } from "../../replay/bootstrap.js";
+import { policyOf } from "../../replay/rules.js";
 import { readPrompts } from "../../trace/prompts.js";
 import { formatPercent, formatTable } from "../format.mjs";
 import { interruptible } from "../interruption.mjs";
@@ -20,6 +16,7 @@ import {
   grouped,
   headOptions,
   loadEngine,
+  maxDraftTokens,
   modelOptions,
   samplingOptions,
   stopRuleHelp,
@@ -121,11 +118,11 @@ async function measured(args: ArgumentsCamelCase<Arguments>, signal: AbortSignal
   }
   const usual = head === undefined ? usualRules : [...usualRules, headRule];
   const rules = [...new Set([plainRule, ...(args.rule ?? usual)])];
-  const longest = Math.max(defaultMaxDraftTokens, ...rules.map(lengthOf));
+  const longest = Math.max(...rules.map((stop) => maxDraftTokens({ stop })));
   const headKind = head === undefined ? undefined : "full";
-  for (const rule of rules) createPolicy(rule, longest, headKind); // a wrong one is told of before the models load
+  for (const rule of rules) policyOf(rule, longest, headKind); // a wrong one is told of before the models load
   const generation = toGenerateOptions(args);
-  const { sampling } = checkGeneration(generation, {
+  const { sampling, verifier } = checkGeneration(generation, {
     ...given({ head }),
     draft,
     maxDraft: longest,
@@ -137,7 +134,8 @@ async function measured(args: ArgumentsCamelCase<Arguments>, signal: AbortSignal
   const bar = new ProgressBar();
   try {
     const runs = await takeTurns(engine, {
-      ...{ rules, prompts, generation, signal },
+      ...{ rules, prompts, signal },
+      generation: { ...generation, verifier }, // that of generate: the seeds are ours
       seed: sampling.seed,
       millis: seconds * 1000,
       onProgress: (fraction) => {
@@ -159,13 +157,6 @@ async function measured(args: ArgumentsCamelCase<Arguments>, signal: AbortSignal
   } finally {
     bar.stop();
   }
-}
-
-/** The K of a rule that counts tokens. */
-function lengthOf(rule: string): number {
-  const [name, parameter] = rule.split(":");
-  const kind = policyKinds.find((candidate) => candidate.name === name);
-  return kind?.parameter?.whole === true ? Number(parameter) || 0 : 0;
 }
 
 /** Of the prompts, as tokens, those that leave room for a whole text. */

@@ -72,8 +72,9 @@ export const demoCommand: CommandModule<object, Arguments> = {
   handler: (args) =>
     interruptible(async (signal) => {
       const given = toGenerateOptions(args);
-      const { sampling } = checkGeneration(given, { draft: embedded.draft, ...args });
-      const generateOptions = { ...given, seed: sampling.seed, signal };
+      const { sampling, verifier } = checkGeneration(given, { draft: embedded.draft, ...args });
+      // The seed may be ours: then it must not choose the verifier.
+      const generateOptions = { ...given, seed: sampling.seed, verifier, signal };
       const target = await demoTarget(args.layers);
       const { stop, threads, head } = args;
       const engineOptions = toEngineOptions({

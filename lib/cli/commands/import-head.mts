@@ -31,7 +31,7 @@ export const importHeadCommand: CommandModule<object, Arguments> = {
           defaultDescription: "f16",
         },
       })
-      .options(writingOptions)
+      .options({ force: writingOptions.force, json: writingOptions.json })
       .example("$0 import-head model.safetensors head.gguf --target 70b.gguf --draft 7b.gguf", ""),
   handler: (args) =>
     writeModel(args, async () => {

@@ -3,7 +3,7 @@ import type { CommandModule } from "yargs";
 import { checkModelUri } from "../../download/model-uri.js";
 import { modelFile, modelsDirOption } from "../downloads.mjs";
 import { formatBytes } from "../format.mjs";
-import { partPaths } from "../gguf-parts.mjs";
+import { partPaths } from "../../gguf-parts.js";
 import { write, writeJson } from "../output.mjs";
 
 interface Arguments {

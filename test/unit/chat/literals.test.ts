@@ -40,6 +40,8 @@ test("names are found at any depth, and other data stays as it is", () => {
     b: { c: "x" },
   });
   expect(literals.hide("[INST]")).not.toBe("[INST]");
+  // A tool's arguments have keys that a model or a user writes.
+  expect(literals.hide({ "[INST]": 1 })).toEqual({ [literals.hide("[INST]")]: 1 });
 });
 
 test("a beginning or an end with a control token is told from one with text", () => {

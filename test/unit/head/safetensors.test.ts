@@ -53,6 +53,13 @@ const good = safetensors({
   a: { dtype: "F32", shape: [2], bytes: Buffer.from(Float32Array.from([1, 2]).buffer) },
 });
 
+/** A file whose header is this text, and that has nothing else. */
+function headed(header: string): Buffer {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, Buffer.from(header)]);
+}
+
 test.each<[string, Buffer, RegExp]>([
   ["a file that is cut", good.subarray(0, -1), /not as long as its shape/],
   [
@@ -61,6 +68,13 @@ test.each<[string, Buffer, RegExp]>([
     /its header has no end.*safetensors.torch.save_file/,
   ],
   ["a header that is not JSON", Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x2c]), /not JSON/],
+  ["a header that is no object", headed("null"), /its header is not an object/],
+  [
+    "a tensor without its place",
+    headed('{"a":{"dtype":"F32","shape":[1]}}'),
+    /a has no dtype, shape/,
+  ],
+  ["a tensor that is none", headed('{"a":null}'), /a has no dtype, shape/],
   ["nothing", Buffer.alloc(0), /too short/],
   [
     "a type that is not known",

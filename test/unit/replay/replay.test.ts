@@ -1,6 +1,7 @@
 import type { Prices } from "../../../lib/cost/prices";
 import type { TraceRecord } from "../../../lib/trace/format";
-import { replayRecords } from "../../../lib/replay/replay";
+import { replay, type ReplayOptions, replayRecords } from "../../../lib/replay/replay";
+import { rejection } from "../../support/expect-error";
 import { header, record, type Row } from "./traces";
 
 // Two replies, worked by hand. t_d = 2, V = 10, 11, 12, 13: a round of K drafted tokens takes 10, 13,
@@ -214,4 +215,13 @@ test.each<[string, () => unknown, RegExp, string?]>([
       message: expect.stringMatching(message) as string,
     }) as Error,
   );
+});
+
+test.each([
+  ["an option of no name", { rule: ["schedule"] }, /rule/],
+  ["rules that are no list", { rules: "schedule" }, /rules must be an array of rules/],
+])("replay refuses %s", async (_, wrong, message) => {
+  const options = { trace: "walks", costs: "paper", ...wrong } as unknown as ReplayOptions;
+  const error = await rejection(replay(options), "ERR_INVALID_ARGUMENT");
+  expect(error.message).toMatch(message);
 });

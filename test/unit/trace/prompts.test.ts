@@ -72,6 +72,12 @@ test.each([
   expect(error.message).toContain(line);
 });
 
+test("a template without a place for the prompt", async () => {
+  const name = file("t.txt", "a\n");
+  const error = await rejection(readPrompts(name, "{promt}"), "ERR_INVALID_ARGUMENT");
+  expect(error.message).toContain('a text with "{prompt}" in it');
+});
+
 test("a file that is not text", async () => {
   const name = file("model.bin", Uint8Array.of(0x47, 0xff, 0xfe, 0x80));
   const error = await rejection(readPrompts(name), "ERR_INVALID_ARGUMENT");
