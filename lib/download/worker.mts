@@ -17,6 +17,7 @@ import {
   type DownloadRequest,
   writeMessage,
 } from "./messages.js";
+import { orderWrites } from "./ordered-writes.mjs";
 
 const { uri, directory, fileName } = workerData as DownloadRequest;
 const cancellation = new AbortController();
@@ -170,4 +171,5 @@ async function run(): Promise<void> {
 
 process.on("unhandledRejection", fail);
 process.on("uncaughtException", fail);
+await orderWrites();
 await run().catch(fail);

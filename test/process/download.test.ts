@@ -183,6 +183,35 @@ test("a disk that fills up meanwhile costs an error, and the download goes on wh
   }
 });
 
+test("a write to a full disk fails as a whole, and so does what comes after it", () => {
+  const disk = path.join(folder, "disk");
+  mkdirSync(disk);
+  const mounted = run("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
+  if (mounted.status !== 0) {
+    console.warn(`not tested, no tmpfs can be mounted here: ${mounted.stderr}`);
+    return;
+  }
+  const script = `
+    const { open } = require("node:fs/promises");
+    (async () => {
+      const { orderWrites } = await import("./dist/download/ordered-writes.mjs");
+      await orderWrites();
+      const file = await open(${JSON.stringify(path.join(disk, "file"))}, "w+");
+      const write = (bytes, at) => file.write(Buffer.alloc(bytes, 1), 0, bytes, at);
+      const ends = await Promise.allSettled([
+        write(1000, 0),
+        write(2 ** 21, 1000), // of which half would be written
+        write(10, 0), // which would fit
+      ]);
+      console.log(ends.map(({ reason, value }) => reason?.code ?? value.bytesWritten).join());
+    })();`;
+  try {
+    expect(run(process.execPath, ["-e", script]).stdout).toBe("1000,ENOSPC,ENOSPC\n");
+  } finally {
+    run("umount", [disk]);
+  }
+});
+
 test("what cannot name a model, and what is no option, is refused before any request", async () => {
   await rejection(resolveModel("hf:nobody"), "ERR_INVALID_ARGUMENT");
   const noFunction = { onWait: 5 } as object;
