@@ -56,9 +56,11 @@ const startsWithHead: Record<"greedy" | "sampled", Start> = {
  * Rounds before those that are plain to have a price to compare with, two together since the first after a
  * draft takes longer than plain decoding; and after how many the next come.
  */
-const firstPlain = [1, 8, 64, 256];
+const firstPlain = [1, 8, 16, 32, 64, 128, 256];
 const plainPeriod = 1024;
 const plainTogether = 2;
+/** Which share of what plain decoding brings it may come to without leaving the draft alone. */
+const tolerated = 0.98;
 
 /**
  * For how many rounds a decision not to draft holds, twice as many when it is made again: plain rounds
@@ -66,6 +68,8 @@ const plainTogether = 2;
  */
 const shortestRest = 4;
 const longestRest = 256;
+/** After so many drafts that were given up after their first step, one after the other, it does not draft. */
+const patience = 4;
 
 /** The acceptance that a trial hopes for. */
 const hopedFor = 0.8;
@@ -118,6 +122,8 @@ class Regime {
   /** Rounds that will be plain without a further look, and how many the next time. */
   #rest = 0;
   #nextRest = shortestRest;
+  /** Rounds one after the other whose draft was given up after its first step. */
+  #givenUp = 0;
   /** Of the round under way. */
   #prices: Prices | undefined;
   #tokensPerMicro = NaN;
@@ -142,24 +148,22 @@ class Regime {
     this.#prices = context.prices;
     this.#catchUpMicros = context.catchUpMicros;
     const rule = this.#decide(this.#prices, length);
-    if (rule.length === 0) {
-      this.#rest = this.#nextRest;
-      this.#nextRest = Math.min(2 * this.#nextRest, longestRest);
-    } else if (this.#kind === "priced") {
-      this.#nextRest = shortestRest;
-    }
+    if (rule.length === 0) this.#beginRest();
     return rule;
   }
 
   #decide(prices: Prices, length: number): StopRule {
     const { first, later } = this.#belief;
     this.#pace ??= new Pace(bestRound(prices, first, later, this.maxDraft), this.maxDraft);
-    this.#tokensPerMicro = this.#pace.tokensPerMicro(prices);
+    const pace = this.#pace.tokensPerMicro(prices);
+    const plain = 1 / verifyMicros(prices, 0);
+    this.#tokensPerMicro = Math.max(pace, plain);
     if (this.#kind === "trial") {
       const { drafted } = bestRound(prices, hopedFor, hopedFor, length);
       if (drafted > 0) return { length: drafted };
       this.#kind = "priced"; // not even then would it pay
     }
+    if (pace < tolerated * plain) return { length: 0 };
     const { step, draw } = survivalThresholds(
       prices,
       this.#tokensPerMicro,
@@ -187,6 +191,12 @@ class Regime {
     if (this.#rest === 0) return "priced";
     this.#rest -= 1;
     return "rest";
+  }
+
+  #beginRest(): void {
+    this.#givenUp = 0;
+    this.#rest = this.#nextRest;
+    this.#nextRest = Math.min(2 * this.#nextRest, longestRest);
   }
 
   /** What plain rounds teach is little, and work: in a rest they are counted, and it is learned at its end. */
@@ -220,12 +230,20 @@ class Regime {
     this.#pace.observe({ tokens: generated, steps: draftSteps, drafted });
     const accepted = draft.length > 0 ? this.#belief.learn(draft) : 0;
     if (draft.length === 0) this.#belief.pass();
-    if (this.#kind === "priced") this.#trials.pass(drafted);
+    if (this.#kind === "priced") {
+      this.#trials.pass(drafted);
+      this.#givenUp = draftSteps > 0 && drafted === 0 ? this.#givenUp + 1 : 0;
+      if (this.#givenUp === patience) this.#beginRest();
+      else if (drafted > 0 && this.#tokensPerMicro > 1 / verifyMicros(prices, 0)) {
+        this.#nextRest = shortestRest;
+      }
+    }
     if (this.#kind === "trial" && this.#judge(prices, draft, draftSteps)) {
       // A draft that has become good is another draft.
       this.#belief = new AcceptanceBelief(this.start);
       this.#pace = undefined;
       this.#rest = 0;
+      this.#nextRest = shortestRest;
     }
     this.expectation = { accepted, tokensPerSecond: 1e6 * this.#tokensPerMicro, prices };
   }

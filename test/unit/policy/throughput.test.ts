@@ -167,17 +167,36 @@ test("a draft that cannot pay whatever is accepted is never tried", () => {
 test.each([
   ["flat prices", flat],
   ["prices with steps", rising],
-])("at %s a draft that becomes good is taken up within 200 tokens", (_, prices) => {
-  const policy = createPolicy("throughput", maxDraft);
-  const on = (some: readonly Reply[]): Walk =>
-    walk(some, byPolicy(policy, prices, maxDraft), prices, maxDraft);
-  on(replies(40, 0.001));
-  const { passes } = on(replies(10));
-  // The first two replies have 200 tokens.
-  for (const count of passes.slice(2)) expect(count).toBeLessThan(75);
+])("at %s a draft that becomes good is taken up, mostly within 200 tokens", (_, prices) => {
+  // When trials come is chance: several stretches of useless drafts before.
+  const late = Array.from({ length: 20 }, (_, i) => {
+    const policy = createPolicy("throughput", maxDraft);
+    const on = (some: readonly Reply[]): Walk =>
+      walk(some, byPolicy(policy, prices, maxDraft), prices, maxDraft);
+    on(replies(20 + i, 0.001));
+    const { passes } = on(replies(10));
+    for (const count of passes.slice(4)) expect(count).toBeLessThan(75);
+    // The first two replies have 200 tokens.
+    return passes[2]! >= 75;
+  });
+  expect(late.filter(Boolean).length).toBeLessThanOrEqual(2);
 });
 
 const context: RoundContext = { prices: flat, room: maxDraft, greedy: false, catchUpMicros: 0 };
+
+test("drafts that are given up after their first step are left alone: they come to less than plain decoding", () => {
+  const policy = createPolicy("throughput", maxDraft);
+  let steps = 0;
+  for (let round = 0; round < 400; ++round) {
+    const draftSteps = policy.next(context).length > 0 ? 1 : 0;
+    steps += draftSteps;
+    policy.observe?.({
+      ...{ generated: 1, drafted: 0, accepted: 0, draftSteps, draft: [] },
+      ...{ stopReason: "gate", draftMicros: 0, verifyMicros: 0, decodeMicros: 0 },
+    });
+  }
+  expect(steps).toBeLessThan(40);
+});
 
 test("where there is no room nothing is drafted, and nothing is learned from it", () => {
   const policy = createPolicy("throughput", maxDraft);
@@ -225,7 +244,7 @@ test("where luck has made its throughput too high, a draft that pays is still dr
   for (let i = 0; i < 200; ++i) {
     const { length, survival } = policy.next(context);
     policy.observe?.(length > 0 ? lucky : plainRound);
-    if (i > 65 && length === 0) plain += 1; // 64 and 65 are plain for their price
+    if (i > 129 && length === 0) plain += 1; // 128 and 129 are plain for their price
     firstStep = survival?.step[0] ?? firstStep;
   }
   // Drafts of two pay: 1.56 tokens in 12 ms are more than one in 10.
