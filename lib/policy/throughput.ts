@@ -54,11 +54,13 @@ const startsWithHead: Record<"greedy" | "sampled", Start> = {
 
 /**
  * Rounds before those that are plain to have a price to compare with, two together since the first after a
- * draft takes longer than plain decoding; and after how many the next come.
+ * draft takes longer than plain decoding; and after how many the next come. More come, and sooner, where it
+ * comes to less than `clear` times plain decoding: that may be a price of a cold start.
  */
 const firstPlain = [1, 8, 16, 32, 64, 128, 256];
-const plainPeriod = 1024;
-const plainTogether = 2;
+const plainPeriod = { usual: 1024, inDoubt: 64 };
+const plainTogether = { usual: 2, inDoubt: 4 };
+const clear = 1.25;
 /** Which share of what plain decoding brings it may come to without leaving the draft alone. */
 const tolerated = 0.98;
 
@@ -127,6 +129,8 @@ class Regime {
   /** Of the round under way. */
   #prices: Prices | undefined;
   #tokensPerMicro = NaN;
+  /** What it comes to beside plain decoding. */
+  #overPlain = Infinity;
   #catchUpMicros = 0;
   #kind: RoundKind = "none";
   /** Rounds of a rest that have not been learned from. */
@@ -158,12 +162,13 @@ class Regime {
     const pace = this.#pace.tokensPerMicro(prices);
     const plain = 1 / verifyMicros(prices, 0);
     this.#tokensPerMicro = Math.max(pace, plain);
+    this.#overPlain = pace / plain;
     if (this.#kind === "trial") {
       const { drafted } = bestRound(prices, hopedFor, hopedFor, length);
       if (drafted > 0) return { length: drafted };
       this.#kind = "priced"; // not even then would it pay
     }
-    if (pace < tolerated * plain) return { length: 0 };
+    if (this.#overPlain < tolerated) return { length: 0 };
     const { step, draw } = survivalThresholds(
       prices,
       this.#tokensPerMicro,
@@ -180,8 +185,9 @@ class Regime {
   #kindOfNext(length: number): RoundKind {
     if (length === 0) return "none";
     this.#rounds += 1;
-    if (this.#sincePlain >= plainPeriod || firstPlain.includes(this.#rounds - 1)) {
-      this.#plainDue = plainTogether;
+    const state = this.#overPlain < clear ? "inDoubt" : "usual";
+    if (this.#sincePlain >= plainPeriod[state] || firstPlain.includes(this.#rounds - 1)) {
+      this.#plainDue = plainTogether[state];
     }
     if (this.#plainDue > 0) {
       this.#plainDue -= 1;
@@ -234,7 +240,7 @@ class Regime {
       this.#trials.pass(drafted);
       this.#givenUp = draftSteps > 0 && drafted === 0 ? this.#givenUp + 1 : 0;
       if (this.#givenUp === patience) this.#beginRest();
-      else if (drafted > 0 && this.#tokensPerMicro > 1 / verifyMicros(prices, 0)) {
+      else if (drafted > 0 && this.#overPlain > 1) {
         this.#nextRest = shortestRest;
       }
     }
