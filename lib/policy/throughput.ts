@@ -87,6 +87,14 @@ class ThroughputPolicy implements Policy {
   readonly needsDetails = true;
   readonly #regimes: Partial<Record<keyof typeof starts, Regime>> = {};
   #current: Regime | undefined;
+  #greedy = false;
+  /**
+   * Of a decision not to draft: rounds that it will still hold for, and that it has held for. They are all
+   * that a round of such a rest looks at, whose pass may take no more than half a millisecond.
+   */
+  #restLeft = 0;
+  #rested = 0;
+  #isResting = false;
 
   constructor(
     private readonly maxDraft: number,
@@ -94,15 +102,24 @@ class ThroughputPolicy implements Policy {
   ) {}
 
   next(context: RoundContext): StopRule {
+    this.#isResting = this.#restLeft > 0 && context.greedy === this.#greedy;
+    if (this.#isResting) {
+      this.#restLeft -= 1;
+      this.#rested += 1;
+      return plainRule;
+    }
+    this.#current?.wake(this.#rested);
+    this.#rested = 0;
     // What temperature 0 teaches is of no use above it.
     const name = context.greedy ? "greedy" : "sampled";
     const start = (this.hasHead ? startsWithHead : starts)[name];
+    this.#greedy = context.greedy;
     this.#current = this.#regimes[name] ??= new Regime(start, this.maxDraft);
     return this.#current.next(context);
   }
 
   observe(round: RoundInfo): void {
-    this.#current?.observe(round);
+    if (!this.#isResting) this.#restLeft = this.#current?.observe(round) ?? 0;
   }
 
   get expectation(): Expectation | undefined {
@@ -110,8 +127,10 @@ class ThroughputPolicy implements Policy {
   }
 }
 
-/** "rest": of a decision not to draft that holds for some rounds; "none": there is no room for a draft. */
-type RoundKind = "plain" | "priced" | "trial" | "rest" | "none";
+const plainRule: StopRule = { length: 0 };
+
+/** "plain": for its price; "none": there is no room for a draft. */
+type RoundKind = "plain" | "priced" | "trial" | "none";
 
 /** What has been learned in rounds of a kind. */
 class Regime {
@@ -121,8 +140,6 @@ class Regime {
   #rounds = 0;
   #sincePlain = 0;
   #plainDue = 0;
-  /** Rounds that will be plain without a further look, and how many the next time. */
-  #rest = 0;
   #nextRest = shortestRest;
   /** Rounds one after the other whose draft was given up after its first step. */
   #givenUp = 0;
@@ -133,8 +150,8 @@ class Regime {
   #overPlain = Infinity;
   #catchUpMicros = 0;
   #kind: RoundKind = "none";
-  /** Rounds of a rest that have not been learned from. */
-  #rested = 0;
+  /** Rounds of a rest that are still to come. A trial may come between. */
+  #owed = 0;
   expectation: Expectation | undefined;
 
   constructor(
@@ -147,13 +164,24 @@ class Regime {
   next(context: RoundContext): StopRule {
     const length = Math.min(this.maxDraft, context.room);
     this.#kind = this.#kindOfNext(length);
-    if (this.#kind !== "priced" && this.#kind !== "trial") return { length: 0 };
-    this.#learnFromRest();
+    if (this.#kind === "none" || this.#kind === "plain") return plainRule;
     this.#prices = context.prices;
     this.#catchUpMicros = context.catchUpMicros;
     const rule = this.#decide(this.#prices, length);
     if (rule.length === 0) this.#beginRest();
     return rule;
+  }
+
+  /** After a rest of so many rounds: what they teach is little, and work, so it is learned at once. */
+  wake(rounds: number): void {
+    if (rounds === 0) return;
+    this.#rounds += rounds;
+    this.#sincePlain = 0;
+    this.#trials.pass(0, rounds);
+    for (let i = 0; i < rounds; ++i) {
+      this.#pace?.observe({ tokens: 1, steps: 0, drafted: 0 });
+      this.#belief.pass();
+    }
   }
 
   #decide(prices: Prices, length: number): StopRule {
@@ -193,23 +221,33 @@ class Regime {
       this.#plainDue -= 1;
       return "plain";
     }
-    if (this.#trials.due) return "trial";
-    if (this.#rest === 0) return "priced";
-    this.#rest -= 1;
-    return "rest";
+    return this.#trials.due ? "trial" : "priced";
   }
 
   #beginRest(): void {
     this.#givenUp = 0;
-    this.#rest = this.#nextRest;
+    this.#owed = this.#nextRest;
     this.#nextRest = Math.min(2 * this.#nextRest, longestRest);
   }
 
-  /** What plain rounds teach is little, and work: in a rest they are counted, and it is learned at its end. */
-  #learnFromRest(): void {
-    for (; this.#rested > 0; --this.#rested) {
-      this.#pace?.observe({ tokens: 1, steps: 0, drafted: 0 });
-      this.#belief.pass();
+  /** For how many rounds it rests now: until a trial at most, unless that would not pay either. */
+  #takeRest(): number {
+    const { due, left } = this.#trials;
+    const isHopeless = due && this.#kind === "priced";
+    const rest = isHopeless ? this.#owed : Math.min(this.#owed, Math.max(0, left));
+    this.#owed -= rest;
+    return rest;
+  }
+
+  #endTrial(isGood: boolean): void {
+    if (isGood) {
+      // A draft that has become good is another draft.
+      this.#belief = new AcceptanceBelief(this.start);
+      this.#pace = undefined;
+      this.#owed = 0;
+      this.#nextRest = shortestRest;
+    } else if (!this.#trials.due && this.#owed === 0) {
+      this.#beginRest(); // it did not pay, and no other follows at once
     }
   }
 
@@ -221,37 +259,24 @@ class Regime {
     return this.#trials.judge(gained, (micros + this.#catchUpMicros) / plain - 1);
   }
 
-  observe(round: RoundInfo): void {
-    if (this.#kind === "rest") {
-      this.#rested += 1;
-      this.#sincePlain = 0;
-      this.#trials.pass(0);
-      if (this.expectation?.accepted) this.expectation = { ...this.expectation, accepted: 0 };
-      return;
-    }
+  /** Returns for how many rounds it will not draft. */
+  observe(round: RoundInfo): number {
     const { draft = [], drafted, draftSteps, generated } = round;
     const prices = this.#prices;
-    if (prices === undefined || this.#pace === undefined) return;
+    if (prices === undefined || this.#pace === undefined) return 0;
     this.#sincePlain = draftSteps === 0 ? 0 : this.#sincePlain + 1;
     this.#pace.observe({ tokens: generated, steps: draftSteps, drafted });
     const accepted = draft.length > 0 ? this.#belief.learn(draft) : 0;
     if (draft.length === 0) this.#belief.pass();
     if (this.#kind === "priced") {
-      this.#trials.pass(drafted);
+      this.#trials.pass(this.#overPlain > 1 ? drafted : 0); // one that does not pay ends no wait
       this.#givenUp = draftSteps > 0 && drafted === 0 ? this.#givenUp + 1 : 0;
       if (this.#givenUp === patience) this.#beginRest();
-      else if (drafted > 0 && this.#overPlain > 1) {
-        this.#nextRest = shortestRest;
-      }
+      else if (drafted > 0 && this.#overPlain > 1) this.#nextRest = shortestRest;
     }
-    if (this.#kind === "trial" && this.#judge(prices, draft, draftSteps)) {
-      // A draft that has become good is another draft.
-      this.#belief = new AcceptanceBelief(this.start);
-      this.#pace = undefined;
-      this.#rest = 0;
-      this.#nextRest = shortestRest;
-    }
+    if (this.#kind === "trial") this.#endTrial(this.#judge(prices, draft, draftSteps));
     this.expectation = { accepted, tokensPerSecond: 1e6 * this.#tokensPerMicro, prices };
+    return this.#takeRest();
   }
 }
 

@@ -20,12 +20,17 @@ export class Trials {
 
   /** Whether the next round should be one. */
   get due(): boolean {
-    return this.#made > 0 || this.#quiet >= this.#wait;
+    return this.left <= 0;
   }
 
-  /** A round that was none. */
-  pass(drafted: number): void {
-    if (drafted === 0) this.#quiet += 1;
+  /** Rounds without a draft until then. */
+  get left(): number {
+    return this.#made > 0 ? 0 : this.#wait - this.#quiet;
+  }
+
+  /** A round that was none, or so many. */
+  pass(drafted: number, rounds = 1): void {
+    if (drafted === 0) this.#quiet += rounds;
     else this.#restart();
   }
 
