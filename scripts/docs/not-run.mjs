@@ -7,6 +7,7 @@ export const notRun = [
   [/^npm install( |$)/, "installs; the package's install is run by scripts/check-package.mjs"],
   [/^npx specdecpp build/, "builds for minutes; run by scripts/check-package.mjs"],
   [/(^|&& )npm run bench(:| |$)/, "measures for minutes"],
+  [/head-bench /, "measures for a minute"],
   [/^scripts\/bench-cuda\.sh/, "builds llama.cpp for minutes"],
   [/^npx specdecpp bench /, "measures for two minutes; run by test/process/cli-bench.test.ts"],
   [/ hf:user\/repo/, "needs the network; run by test/process/download.test.ts"],
