@@ -30,6 +30,7 @@ export const colours = [
   "#bf3989",
   "#0a7d91",
   "#9a6700",
+  text,
 ] as const;
 
 export const legend = {
