@@ -167,20 +167,36 @@ test("a draft that cannot pay whatever is accepted is never tried", () => {
 test.each([
   ["flat prices", flat],
   ["prices with steps", rising],
-])("at %s a draft that becomes good is taken up, mostly within 200 tokens", (_, prices) => {
-  // When trials come is chance: several stretches of useless drafts before.
-  const late = Array.from({ length: 20 }, (_, i) => {
-    const policy = createPolicy("throughput", maxDraft);
-    const on = (some: readonly Reply[]): Walk =>
-      walk(some, byPolicy(policy, prices, maxDraft), prices, maxDraft);
-    on(replies(20 + i, 0.001));
-    const { passes } = on(replies(10));
-    for (const count of passes.slice(4)) expect(count).toBeLessThan(75);
-    // The first two replies have 200 tokens.
-    return passes[2]! >= 75;
-  });
-  expect(late.filter(Boolean).length).toBeLessThanOrEqual(2);
+])("at %s a draft that becomes good is taken up within 200 tokens", (_, prices) => {
+  const policy = createPolicy("throughput", maxDraft);
+  const on = (some: readonly Reply[]): Walk =>
+    walk(some, byPolicy(policy, prices, maxDraft), prices, maxDraft);
+  on(replies(40, 0.001));
+  const { passes } = on(replies(10));
+  // The first two replies have 200 tokens.
+  for (const count of passes.slice(2)) expect(count).toBeLessThan(75);
 });
+
+test.each([
+  ["flat prices", flat],
+  ["prices with steps", rising],
+])(
+  "at %s a draft that becomes good is taken up so after other stretches too, but for 2 of 20",
+  (_, prices) => {
+    // When trials come is chance: several stretches of useless drafts before.
+    const late = Array.from({ length: 20 }, (_, i) => {
+      const policy = createPolicy("throughput", maxDraft);
+      const on = (some: readonly Reply[]): Walk =>
+        walk(some, byPolicy(policy, prices, maxDraft), prices, maxDraft);
+      on(replies(20 + i, 0.001));
+      const { passes } = on(replies(10));
+      for (const count of passes.slice(4)) expect(count).toBeLessThan(75);
+      // The first two replies have 200 tokens.
+      return passes[2]! >= 75;
+    });
+    expect(late.filter(Boolean).length).toBeLessThanOrEqual(2);
+  },
+);
 
 const context: RoundContext = { prices: flat, room: maxDraft, greedy: false, catchUpMicros: 0 };
 
@@ -244,13 +260,36 @@ test("where luck has made its throughput too high, a draft that pays is still dr
   for (let i = 0; i < 200; ++i) {
     const { length, survival } = policy.next(context);
     policy.observe?.(length > 0 ? lucky : plainRound);
-    if (i > 129 && length === 0) plain += 1; // 128 and 129 are plain for their price
+    const forPrice = i === 128 || i === 129; // as rounds before are
+    if (i > 65 && !forPrice && length === 0) plain += 1;
     firstStep = survival?.step[0] ?? firstStep;
   }
   // Drafts of two pay: 1.56 tokens in 12 ms are more than one in 10.
   expect(plain).toBe(0);
   // By its throughput a first token would have to be accepted more often than it is.
   expect(firstStep).toBeGreaterThan(0.5);
+});
+
+test("where drafts bring little, plain decoding is priced more often", () => {
+  // A draft of one that is always accepted: two tokens in `micros`, where plain decoding has one in 10,000.
+  const plainRounds = (micros: number): number => {
+    const policy = createPolicy("throughput", 1);
+    const prices: Prices = { draftStepMicros: 1000, verifyMicros: [10_000, micros - 1000] };
+    const token = { id: 1, q: 0.99, mode: 0.99, margin: 0.98, entropy: 0.1, p: 1, acceptance: 1 };
+    let plain = 0;
+    for (let i = 0; i < 1000; ++i) {
+      const drafts = policy.next({ ...context, prices, room: 1 }).length > 0;
+      if (i >= 300 && !drafts) plain += 1;
+      policy.observe?.(
+        drafts
+          ? { ...plainRound, generated: 2, drafted: 1, accepted: 1, draftSteps: 1, draft: [token] }
+          : plainRound,
+      );
+    }
+    return plain;
+  };
+  expect(plainRounds(17_500)).toBe(40); // four after every 64 that drafted
+  expect(plainRounds(12_000)).toBe(0);
 });
 
 test("what temperature 0 shows does not move what is believed above it", () => {
