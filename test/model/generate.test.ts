@@ -238,7 +238,7 @@ test.each([
   ["a token that is not whole", [1.5]],
   ["a negative token", [3, -1]],
   ["a token beyond the vocabulary", [4096]],
-  ["a hole", [1, , 2]], // eslint-disable-line no-sparse-arrays
+  ["a hole", [1, , 2]], // eslint-disable-line no-sparse-arrays -- what is refused
 ])("detokenize refuses %s", (_, tokens) => {
   expect(() => engine.detokenize(tokens as number[])).toThrow(
     expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error,

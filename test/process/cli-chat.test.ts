@@ -8,7 +8,7 @@ import { cli, draft, RunningCli, target, TypedCli } from "./cli";
 import { terminalPage } from "./terminal-page";
 
 const brief = ["chat", "--threads", "1", "--max-tokens", "20", "--stop", "fixed:4"];
-const prompt = /> \x1b\[3G/; // eslint-disable-line no-control-regex
+const prompt = /> \x1b\[3G/; // eslint-disable-line no-control-regex -- what a terminal gets
 const question = "Tom has 12 apples. He buys 8 more. How many apples has he?";
 const ctrlC = "\x03";
 const ctrlD = "\x04";

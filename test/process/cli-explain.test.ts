@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { root } from "./child";
 import { cli, json, onTerminal, pair, RunningCli } from "./cli";
 
@@ -133,8 +134,7 @@ describe("on a terminal", () => {
     }
     const [, body = ""] = stdout.split("\n\n");
     const [rounds = ""] = body.split("\nAccepted, by position");
-    // eslint-disable-next-line no-control-regex
-    const widths = rounds.split("\n").map((line) => line.replace(/\u001b\[\d+m/g, "").length);
+    const widths = rounds.split("\n").map((line) => stripVTControlCharacters(line).length);
     expect(Math.max(...widths)).toBeLessThanOrEqual(80);
   });
 

@@ -3,7 +3,6 @@
 import { createHash } from "node:crypto";
 import {
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -16,6 +15,7 @@ import { readTrace, type TraceRecord } from "../../lib";
 import { demoDraft, demoTarget, gsm8k } from "../support/demo";
 import { root, run } from "./child";
 import { cli, json, onTerminal, pair, RunningCli, shell } from "./cli";
+import { mountDisk } from "./disk";
 
 let folder: string;
 let prompts: string;
@@ -190,24 +190,12 @@ test("Ctrl-C keeps complete shards and says how to go on", async () => {
 
 test("a full disk is an error with a remedy; complete shards stay, and the rest comes with room", async () => {
   const disk = inFolder("disk");
-  mkdirSync(disk);
   const bytes = readdirSync(whole).reduce(
     (sum, name) => sum + readFileSync(path.join(whole, name)).length,
     0,
   );
   // Room for the first shard and some of the second.
-  const mounted = run("mount", [
-    "-t",
-    "tmpfs",
-    "-o",
-    `size=${Math.ceil(bytes * 0.6)}`,
-    "none",
-    disk,
-  ]);
-  if (mounted.status !== 0) {
-    console.warn(`not tested, no tmpfs can be mounted here: ${mounted.stderr}`);
-    return;
-  }
+  if (!mountDisk(disk, Math.ceil(bytes * 0.6))) return;
   try {
     const out = path.join(disk, "trace");
     const result = cli(command(out));

@@ -21,6 +21,7 @@ import { ModelServer } from "../support/model-server";
 import { splitGguf } from "../support/split-gguf";
 import { run } from "./child";
 import { RunningCli } from "./cli";
+import { mountDisk } from "./disk";
 
 const draft = readFileSync(demoDraft);
 const target = readFileSync(shippedTarget);
@@ -157,12 +158,7 @@ test("a disk that would be full is told of at once", async () => {
 
 test("a disk that fills up meanwhile costs an error, and the download goes on when there is room", async () => {
   const disk = path.join(folder, "disk");
-  mkdirSync(disk);
-  const mounted = run("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", disk]);
-  if (mounted.status !== 0) {
-    console.warn(`not tested, no tmpfs can be mounted here: ${mounted.stderr}`);
-    return;
-  }
+  if (!mountDisk(disk, "16m")) return;
   try {
     const uri = `${server.url}/models/target.gguf`;
     const filler = path.join(disk, "filler");
@@ -185,12 +181,7 @@ test("a disk that fills up meanwhile costs an error, and the download goes on wh
 
 test("a write to a full disk fails as a whole, and so does what comes after it", () => {
   const disk = path.join(folder, "disk");
-  mkdirSync(disk);
-  const mounted = run("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
-  if (mounted.status !== 0) {
-    console.warn(`not tested, no tmpfs can be mounted here: ${mounted.stderr}`);
-    return;
-  }
+  if (!mountDisk(disk, "1m")) return;
   const script = `
     const { open } = require("node:fs/promises");
     (async () => {
