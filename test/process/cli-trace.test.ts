@@ -1,14 +1,7 @@
 // `specdecpp trace` as a process: killed at any time, on a full disk, with what is no file of prompts.
 
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { readTrace, type TraceRecord } from "../../lib";
