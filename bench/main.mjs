@@ -1,7 +1,7 @@
 // Stop rules beside each other: plain decoding, fixed lengths, and every other rule at its defaults, on
 // several sets of prompts, prices of the target, and temperatures. Usage:
 // npm run bench [-- --quick --rules none,fixed:4,expected --sets gsm8k --ratios 1:10 --temperatures 0
-//   --prompts FILE --head FILE --draft random --cold --repetitions N --limit N --out FILE --report]
+//   --prompts FILE --head FILE --draft random --cold --turns --repetitions N --limit N --out FILE --report]
 
 import { createRequire } from "node:module";
 import { cellsOf, flag, parseGrid, string } from "./options.mjs";
@@ -9,7 +9,7 @@ import { measurePrices } from "./prices.mjs";
 import { readTrials, Record } from "./record.mjs";
 import { choosePrompts } from "./setting.mjs";
 import { printTable } from "./table.mjs";
-import { runCells, runTrial, summarize } from "./trials.mjs";
+import { firstOf, runCells, runTrial, runTurns, summarize } from "./trials.mjs";
 
 const { policyKinds } = createRequire(import.meta.url)("../dist/policy/policies.js");
 
@@ -22,10 +22,14 @@ const options = parseGrid("Stop rules beside each other.", "rules", {
     default: "demo",
     describe: "The embedded draft, or one of its shape with random weights",
   },
+  turns: {
+    ...flag,
+    describe: "All rules in one process, by turns at each prompt, with an engine each",
+  },
   cold: { ...flag, describe: "Rules meet the pair for the first time in what is measured" },
   report: { ...flag, describe: "Only print the tables of what has been measured" },
 });
-const { draft } = options;
+const { draft, turns, cold } = options;
 
 const plain = "none";
 const fixedLengths = Array.from({ length: 12 }, (_, i) => `fixed:${i + 1}`);
@@ -55,26 +59,38 @@ const settings = rules.flatMap((/** @type {string} */ stopRule) => {
   return [...(needsHead(name) ? [] : [without]), ...using];
 });
 
-const cells = cellsOf(options).map((cell) => ({ ...cell, draft, cold: options.cold }));
+const cells = cellsOf(options).map((cell) => ({ ...cell, draft, cold, turns }));
 
 /** @param {(typeof cells)[0]} cell */
-async function runnerOf({ set, ratio, temperature, limit, maxTokens, threads, cold }) {
+async function runnerOf({ set, ratio, temperature, limit, maxTokens, threads }) {
   const { measured, warmup } = await choosePrompts(set, limit, maxTokens);
   const tokens = (/** @type {typeof measured} */ prompts) => prompts.map((prompt) => prompt.tokens);
-  return (
+  const settingOf = (
     /** @type {(typeof settings)[0]} */ { options: { stopRule, head } },
     /** @type {number} */ seed,
   ) => {
     const generation = { temperature, maxTokens, stopRule };
     // A cold rule has not seen the pair before it is measured: what it learns and tries out is counted.
     const warming = cold ? { ...generation, stopRule: plain } : generation;
-    return runTrial({
+    return {
       engine: { target: ratio, draft, head, threads },
-      prompts: tokens(measured),
       warmup: { prompts: tokens(warmup), options: warming },
       options: generation,
       seed,
-    });
+    };
+  };
+  /** @type {Map<number, ReturnType<typeof runTurns>>} what a repetition came to, by its seed */
+  const together = new Map();
+  return (/** @type {(typeof settings)[0]} */ setting, /** @type {number} */ seed) => {
+    if (!turns) return runTrial(tokens(measured), settingOf(setting, seed));
+    const trials =
+      together.get(seed) ??
+      runTurns(
+        tokens(measured),
+        settings.map((one) => settingOf(one, seed)),
+      );
+    together.set(seed, trials);
+    return firstOf(trials.slice(settings.indexOf(setting)));
   };
 }
 

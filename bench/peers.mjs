@@ -13,7 +13,7 @@ import { describeTexts, referenceTexts } from "./peers/texts.mjs";
 import { readTrials, Record } from "./record.mjs";
 import { choosePrompts, draftFile, root, targetFile } from "./setting.mjs";
 import { printTable } from "./table.mjs";
-import { runCells, runProcess, runTrial, summarize } from "./trials.mjs";
+import { firstOf, runCells, runProcess, runTrial, summarize } from "./trials.mjs";
 
 const specdecpp = createRequire(import.meta.url)("..");
 const contextSize = 512;
@@ -107,9 +107,8 @@ async function runnerOf({ set, ratio, temperature, limit, maxTokens, threads }) 
     if (setting.system === "specdecpp") {
       const { head, ...chosen } = setting.options;
       const generation = { temperature, maxTokens, ...chosen };
-      return runTrial({
+      return runTrial(tokensOf(measured), {
         engine: { target: ratio, threads, head },
-        prompts: tokensOf(measured),
         warmup: { prompts: tokensOf(warmup), options: generation },
         options: generation,
         seed,
@@ -117,13 +116,15 @@ async function runnerOf({ set, ratio, temperature, limit, maxTokens, threads }) 
       });
     }
     if (setting.system === "node-llama-cpp") {
-      return runProcess("peers/node-llama-cpp.mjs", {
-        ...common,
-        options: setting.options,
-        prompts: tokensOf(measured),
-        warmup: tokensOf(warmup),
-        seed,
-      });
+      return firstOf(
+        runProcess("peers/node-llama-cpp.mjs", {
+          ...common,
+          options: setting.options,
+          prompts: tokensOf(measured),
+          warmup: tokensOf(warmup),
+          seed,
+        }),
+      );
     }
     const samples = measured.map(({ text, tokens }, prompt) => {
       const count = (/** @type {string} */ reply) =>

@@ -12,7 +12,7 @@ const { compareSpeeds } = createRequire(import.meta.url)("../dist/bench/speeds.j
  * @typedef {import("./record.mjs").Sample} Sample
  * @typedef {import("./record.mjs").Trial} Trial
  * @typedef {string | readonly number[]} Prompt
- * @typedef {{ engine: import("./setting.mjs").EngineSetting, prompts: Prompt[], options: object, warmup: { prompts: Prompt[], options: object }, seed?: number, withText?: boolean }} TrialSetting
+ * @typedef {{ engine: import("./setting.mjs").EngineSetting, options: object, warmup: { prompts: readonly Prompt[], options: object }, seed?: number, withText?: boolean }} TrialSetting
  *   seed: of the first prompt; the others count on. warmup: pages come in, frequencies go up, and rules that adapt get to know the pair
  */
 
@@ -20,7 +20,7 @@ const { compareSpeeds } = createRequire(import.meta.url)("../dist/bench/speeds.j
  * Runs a trial in a process of its own, which meets no calibration of the user's.
  * @param {string} script
  * @param {object} setting what the script reads from stdin
- * @returns {{ samples: Sample[] }} what it prints
+ * @returns {{ samples: Sample[] }[]} what it prints, trial by trial
  */
 export function runProcess(script, setting) {
   const child = spawnSync(process.execPath, [path.join(import.meta.dirname, script)], {
@@ -31,14 +31,30 @@ export function runProcess(script, setting) {
     env: { ...process.env, XDG_CACHE_HOME: emptyCache, LOCALAPPDATA: emptyCache, HOME: emptyCache },
   });
   if (child.status !== 0) throw new Error(`the trial ${script} failed: ${JSON.stringify(setting)}`);
-  return JSON.parse(child.stdout);
+  return JSON.parse(child.stdout).trials;
 }
 
 const emptyCache = path.join(root, "build", "bench", "no-calibrations");
 
-/** @param {TrialSetting} setting */
-export function runTrial(setting) {
-  return runProcess("trial.mjs", setting);
+/**
+ * Trials by turns, prompt by prompt, in one process: what differs between processes, such as where their
+ * models lie in memory, does not come between them.
+ * @param {readonly Prompt[]} prompts
+ * @param {TrialSetting[]} settings
+ */
+export function runTurns(prompts, settings) {
+  return runProcess("trial.mjs", { prompts, settings });
+}
+
+/** @param {readonly Prompt[]} prompts @param {TrialSetting} setting */
+export function runTrial(prompts, setting) {
+  return firstOf(runTurns(prompts, [setting]));
+}
+
+/** @param {{ samples: Sample[] }[]} trials */
+export function firstOf([trial]) {
+  if (trial === undefined) throw new Error("a process without a trial");
+  return trial;
 }
 
 /**

@@ -31,9 +31,8 @@ const settings = [
   ),
 ];
 const run = (/** @type {(typeof settings)[0]} */ { options }) =>
-  runTrial({
+  runTrial(texts, {
     engine: {},
-    prompts: texts,
     options,
     warmup: { prompts: texts.slice(0, 3), options },
   });

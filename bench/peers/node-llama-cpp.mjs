@@ -81,5 +81,5 @@ async function generate(prompt, drawn) {
 }
 
 for (const [i, prompt] of warmup.entries()) await generate(prompt, i);
-console.log(JSON.stringify(await timed(prompts, (prompt, i) => generate(prompt, seed + i))));
+console.log(JSON.stringify(await timed(prompts, [(prompt, i) => generate(prompt, seed + i)])));
 process.exit();
