@@ -5,7 +5,7 @@ import type { NativeModel, NativeSession } from "../../lib/native/binding";
 import { loadAddon } from "../../lib/native/load";
 import { readRound, type Round, runRound } from "../../lib/native/round";
 import { demoDraft, demoTarget, prompt } from "../support/demo";
-import { context, sampling, textOptions } from "../support/native";
+import { codeOf, context, loadModel, sampling, textOptions } from "../support/native";
 
 // The addon on its own: it checks kinds, handles and state, and refuses what does not fit.
 
@@ -20,12 +20,6 @@ let target: NativeModel;
 let draft: NativeModel;
 let session: NativeSession;
 let tokens: Int32Array;
-
-async function loadModel(path: string): Promise<NativeModel> {
-  const model = new addon.Model({ path, gpuLayers: 0, devices: [], mmap: true, mlock: false });
-  await model.load();
-  return model;
-}
 
 beforeAll(async () => {
   target = await loadModel(demoTarget);
@@ -56,16 +50,6 @@ afterAll(() => {
 async function begin(): Promise<void> {
   session.begin(tokens, sampling, textOptions);
   while ((await session.prefill(512)) > 0);
-}
-
-/** What the addon throws or rejects with: under jest not an instance of this realm's Error. */
-async function codeOf(work: () => unknown): Promise<string | undefined> {
-  try {
-    await work();
-  } catch (error) {
-    return (error as { code?: string }).code;
-  }
-  throw new Error("it was accepted");
 }
 
 test.each<[string, () => unknown]>([

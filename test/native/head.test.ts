@@ -1,21 +1,16 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import {
-  draftColumns,
-  type NativeAcceptanceHead,
-  type NativeHeadExamples,
-  type NativeHeadInputs,
-  type NativeHeadShape,
-  type NativeHeadTrainer,
-  type NativeHeadTrainerOptions,
-  type NativeModel,
-  type NativeSession,
+import type {
+  NativeHeadExamples,
+  NativeHeadInputs,
+  NativeHeadShape,
+  NativeHeadTrainer,
+  NativeHeadTrainerOptions,
 } from "../../lib/native/binding";
 import { loadAddon } from "../../lib/native/load";
-import { runRound } from "../../lib/native/round";
-import { demoDraft, demoTarget, prompt } from "../support/demo";
-import { context, sampling, textOptions } from "../support/native";
+import { demoDraft } from "../support/demo";
+import { bareTrainer, codeOf } from "../support/native";
 
 // Heads at the addon's boundary: what crosses it, and what is refused. That the numbers are right is for
 // test/engine.
@@ -57,16 +52,6 @@ function optionsOf(more: Partial<NativeHeadTrainerOptions> = {}): NativeHeadTrai
   };
 }
 
-/** Of two logits that are sums of a state's numbers. */
-const bare: NativeHeadShape = {
-  ...shape,
-  kind: "paper",
-  depth: 0,
-  hidden: 0,
-  columns: [],
-  masks: new Uint8Array(),
-};
-
 const half = [0, 0x3c00, 0xbc00, 0x3800]; // 0, 1, -1, 0.5 in half precision
 
 function makeExamples(count: number): NativeHeadExamples {
@@ -86,16 +71,6 @@ async function trained(): Promise<NativeHeadTrainer> {
   const trainer = new addon.HeadTrainer(optionsOf());
   await trainer.train(examples, order, 8, rates);
   return trainer;
-}
-
-/** What the addon throws or rejects with: under jest not an instance of this realm's Error. */
-async function codeOf(work: () => unknown): Promise<string | undefined> {
-  try {
-    await work();
-  } catch (error) {
-    return (error as { code?: string }).code;
-  }
-  throw new Error("it was accepted");
 }
 
 test("examples are trained on in the order that is asked for", async () => {
@@ -129,20 +104,17 @@ test("a trainer made of a checkpoint goes on with the same bytes", async () => {
 });
 
 test("a trainer made of bare parameters scores by them", async () => {
-  const none = new Float32Array();
   // Two logits: the first is the first number of the state, the second twice that, less 0.25.
   const parameters = new Float32Array(2 * width + 2);
   parameters[0] = 1;
   parameters[width] = 2;
   parameters[2 * width + 1] = -0.25;
-  const trainer = new addon.HeadTrainer(
-    optionsOf({ shape: bare, mean: none, deviation: none, parameters }),
-  );
+  const trainer = bareTrainer(width, parameters);
   const states = new Uint16Array(3 * width);
   states[0] = 0x3c00; // 1
   states[width] = 0xc000; // -2
   const stateOf = new Int32Array([0, 1, 2, 0]);
-  const scores = await trainer.scores({ states, stateOf, scalars: none });
+  const scores = await trainer.scores({ states, stateOf, scalars: new Float32Array() });
   expect(Array.from(scores)).toEqual([0.75, -2.25, -0.25, 0.75]);
 });
 
@@ -340,136 +312,3 @@ test("a damaged file and one that is no head are refused", async () => {
     expect(await codeOf(() => new addon.AcceptanceHead(each).load())).toBe("ERR_MODEL_LOAD");
   }
 });
-
-describe("in a session", () => {
-  let target: NativeModel;
-  let draft: NativeModel;
-
-  beforeAll(async () => {
-    const load = async (file: string): Promise<NativeModel> => {
-      const model = new addon.Model({
-        path: file,
-        gpuLayers: 0,
-        devices: [],
-        mmap: true,
-        mlock: false,
-      });
-      await model.load();
-      return model;
-    };
-    target = await load(demoTarget);
-    draft = await load(demoDraft);
-  });
-
-  afterAll(() => {
-    target.dispose();
-    draft.dispose();
-  });
-
-  /** A head of that many numbers a state, which scores a token by the first of them. */
-  async function headOf(stateWidth: number): Promise<NativeAcceptanceHead> {
-    const file = path.join(folder, `width-${stateWidth}.gguf`);
-    const none = new Float32Array();
-    const parameters = new Float32Array(2 * stateWidth + 2);
-    parameters[stateWidth] = 1;
-    const trainer = new addon.HeadTrainer(
-      optionsOf({
-        shape: { ...bare, width: stateWidth },
-        mean: none,
-        deviation: none,
-        parameters,
-      }),
-    );
-    await trainer.save(file, {}, "f32");
-    const head = new addon.AcceptanceHead(file);
-    await head.load();
-    return head;
-  }
-
-  async function openWith(head?: NativeAcceptanceHead): Promise<NativeSession> {
-    const session = new addon.Session({
-      target,
-      targetContext: context,
-      draft,
-      draftContext: context,
-      maxDraft: 8,
-      ...(head && { head }),
-    });
-    await session.open();
-    session.begin(target.tokenize(prompt, true, true), sampling, {
-      ...textOptions,
-      details: true,
-      states: true,
-    });
-    while ((await session.prefill(512)) > 0);
-    return session;
-  }
-
-  const stateWidth = 128;
-  const column = { older: 7, before: 8, newest: 9 };
-
-  test("rows of a draft have what the head says of its tokens", async () => {
-    const session = await openWith(await headOf(stateWidth));
-    const round = await runRound(session, { length: 4 }, 100);
-    const at = (row: number, of: keyof typeof column): number =>
-      round.draft[row * draftColumns + column[of]] ?? NaN;
-    expect(round.draft).toHaveLength(4 * draftColumns);
-    const states = session.states();
-    for (let row = 0; row < 3; ++row) {
-      const bits = states[(row + 1) * stateWidth] ?? NaN;
-      expect(at(row, "older")).toBeCloseTo(fromHalf(bits), 1);
-      expect([at(row, "before"), at(row, "newest")]).toEqual([NaN, NaN]);
-    }
-    expect(at(3, "older")).toBeNaN();
-    session.dispose();
-  });
-
-  test("a survival gate obeys the head", async () => {
-    const session = await openWith(await headOf(stateWidth));
-    const one = [1, 0, 0, 0, 0, 0, 0, 0, 0]; // certain
-    const older = [0, 0, 0, 0, 0, 0, 0, 1, 1]; // the logistic function of the logit
-    const never = [0, 0, 1, 1, 1, 1, 1, 1]; // no product of them is above 1
-    const survival = new Float64Array([
-      ...one,
-      ...older,
-      ...one,
-      ...one,
-      ...never,
-      ...never.fill(0),
-    ]);
-    const round = await runRound(session, { length: 8, survival }, 100);
-    expect([round.drafted, round.stopReason]).toEqual([2, "gate"]);
-    session.dispose();
-  });
-
-  test("a gate that weighs what no head says is refused", async () => {
-    const session = await openWith();
-    const gate = new Float64Array([1, 1, 0.5, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
-    expect(await codeOf(() => session.round(4, 100, gate))).toBe("ERR_INVALID_ARGUMENT");
-    expect((await runRound(session, { length: 4 }, 100)).drafted).toBe(4);
-    session.dispose();
-  });
-
-  test("a head of another width is refused, and what is no head", async () => {
-    const narrow = await headOf(64);
-    expect(await codeOf(() => openWith(narrow))).toBe("ERR_HEAD_MISMATCH");
-    const other = target as unknown as NativeAcceptanceHead;
-    expect(await codeOf(() => openWith(other))).toBe("ERR_INVALID_ARGUMENT");
-  });
-
-  test("a session keeps its head when that is disposed of", async () => {
-    const head = await headOf(stateWidth);
-    const session = await openWith(head);
-    head.dispose();
-    const round = await runRound(session, { length: 4 }, 100);
-    expect(round.draft[column.older]).not.toBeNaN();
-    session.dispose();
-  });
-});
-
-function fromHalf(bits: number): number {
-  const exponent = (bits >> 10) & 31;
-  const mantissa = (bits & 1023) / 1024;
-  const size = exponent === 0 ? mantissa * 2 ** -14 : (1 + mantissa) * 2 ** (exponent - 15);
-  return bits & 0x8000 ? -size : size;
-}
