@@ -18,7 +18,7 @@ import { replayCommand } from "./commands/replay.mjs";
 import { traceCommand } from "./commands/trace.mjs";
 import { trainCommand } from "./commands/train.mjs";
 import { report, rethrow } from "./failure.mjs";
-import { checkValues } from "./options.mjs";
+import { checkValues } from "./option-values.mjs";
 import { version } from "./package.mjs";
 
 const parser = yargs(hideBin(process.argv))

@@ -1,6 +1,6 @@
 import { SpecdecError } from "../index.js";
 import { exitCodeOf } from "./interruption.mjs";
-import { inTermsOfOptions } from "./options.mjs";
+import { inTermsOfOptions } from "./option-names.mjs";
 
 /** A command line that yargs refuses. */
 export class UsageError extends Error {

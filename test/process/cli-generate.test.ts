@@ -196,7 +196,7 @@ test("the text ends before the first of several stop strings", () => {
 
 test("the draft's GPU layers, threads and context are the target's unless they are given", () => {
   const draftOf = (options: object): unknown =>
-    evaluate(`const { toEngineOptions } = await import("./dist/cli/options.mjs");
+    evaluate(`const { toEngineOptions } = await import("./dist/cli/library-options.mjs");
       return toEngineOptions(${JSON.stringify({ target: "t", draft: "d", ...options })}).draft;`);
   const own = { gpuLayers: 5, threads: 3, contextSize: 99 };
   expect(draftOf(own)).toEqual({ path: "d", ...own });

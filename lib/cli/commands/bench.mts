@@ -11,17 +11,19 @@ import { formatPercent, formatTable } from "../format.mjs";
 import { interruptible } from "../interruption.mjs";
 import {
   checkGeneration,
-  decodingOptions,
   given,
+  maxDraftTokens,
+  toEngineOptions,
+  toGenerateOptions,
+} from "../library-options.mjs";
+import { loadEngine } from "../loading.mjs";
+import {
+  decodingOptions,
   grouped,
   headOptions,
-  loadEngine,
-  maxDraftTokens,
   modelOptions,
   samplingOptions,
   stopRuleHelp,
-  toEngineOptions,
-  toGenerateOptions,
 } from "../options.mjs";
 import { write, writeJson } from "../output.mjs";
 import { packageRoot } from "../package.mjs";

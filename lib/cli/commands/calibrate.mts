@@ -6,8 +6,9 @@ import { drawCosts } from "../../plot/costs.mjs";
 import { downloadReporter } from "../downloads.mjs";
 import { formatTable, printable } from "../format.mjs";
 import { interruptible } from "../interruption.mjs";
+import { toEngineOptions } from "../library-options.mjs";
+import { decodingOptions, grouped, modelOptions } from "../options.mjs";
 import { ProgressBar } from "../progress-bar.mjs";
-import { decodingOptions, grouped, modelOptions, toEngineOptions } from "../options.mjs";
 import { write, writeJson } from "../output.mjs";
 import { writeSvg } from "../svg-file.mjs";
 

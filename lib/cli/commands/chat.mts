@@ -19,16 +19,14 @@ import { report } from "../failure.mjs";
 import { formatFigures } from "../figures.mjs";
 import { formatSummary } from "../format.mjs";
 import { interruptible } from "../interruption.mjs";
+import { checkGeneration, toEngineOptions, toGenerateOptions } from "../library-options.mjs";
+import { loadEngine } from "../loading.mjs";
 import {
-  checkGeneration,
   decodingOptions,
   grouped,
-  loadEngine,
   modelOptions,
   samplingOptions,
   stopRuleHelp,
-  toEngineOptions,
-  toGenerateOptions,
 } from "../options.mjs";
 import { write } from "../output.mjs";
 import { Terminal } from "../terminal.mjs";

@@ -8,16 +8,14 @@ import { demoTarget, embedded } from "../demo-target.mjs";
 import { formatBytes, formatCount, formatPercent, formatTable } from "../format.mjs";
 import { readGgufFile } from "../gguf-file.mjs";
 import { interruptible } from "../interruption.mjs";
+import { checkGeneration, toEngineOptions, toGenerateOptions } from "../library-options.mjs";
+import { loadEngine } from "../loading.mjs";
 import {
-  checkGeneration,
   decodingOptions,
-  loadEngine,
   headOptions,
   modelOptions,
   samplingOptions,
   stopRuleHelp,
-  toEngineOptions,
-  toGenerateOptions,
 } from "../options.mjs";
 import { write, writeJson } from "../output.mjs";
 

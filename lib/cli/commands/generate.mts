@@ -11,17 +11,15 @@ import { Explanation } from "../explanation.mjs";
 import { formatFigures } from "../figures.mjs";
 import { formatSummary } from "../format.mjs";
 import { interruptible } from "../interruption.mjs";
+import { checkGeneration, toEngineOptions, toGenerateOptions } from "../library-options.mjs";
+import { loadEngine } from "../loading.mjs";
 import {
-  checkGeneration,
   decodingOptions,
   grouped,
-  loadEngine,
   headOptions,
   modelOptions,
   samplingOptions,
   stopRuleHelp,
-  toEngineOptions,
-  toGenerateOptions,
 } from "../options.mjs";
 import { write, writeJson } from "../output.mjs";
 import { readPrompt } from "../prompt.mjs";

@@ -5,7 +5,8 @@ import { drawPareto } from "../../plot/pareto.mjs";
 import type { Figure } from "../../replay/bootstrap.js";
 import type { RuleReport } from "../../replay/report.js";
 import { formatTable, printable } from "../format.mjs";
-import { given, headOptions, stopRuleHelp } from "../options.mjs";
+import { given } from "../library-options.mjs";
+import { headOptions, stopRuleHelp } from "../options.mjs";
 import { write, writeJson } from "../output.mjs";
 import { writeSvg } from "../svg-file.mjs";
 

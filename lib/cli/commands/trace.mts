@@ -10,14 +10,8 @@ import {
 import { downloadReporter } from "../downloads.mjs";
 import { formatBytes, formatCount, formatDuration } from "../format.mjs";
 import { interruptible } from "../interruption.mjs";
-import {
-  decodingOptions,
-  grouped,
-  modelOptions,
-  samplingOptions,
-  toEngineOptions,
-  toGenerateOptions,
-} from "../options.mjs";
+import { toEngineOptions, toGenerateOptions } from "../library-options.mjs";
+import { decodingOptions, grouped, modelOptions, samplingOptions } from "../options.mjs";
 import { writeJson } from "../output.mjs";
 import { ProgressBar } from "../progress-bar.mjs";
 
