@@ -19,9 +19,10 @@ import { traceCommand } from "./commands/trace.mjs";
 import { trainCommand } from "./commands/train.mjs";
 import { report, rethrow } from "./failure.mjs";
 import { checkValues } from "./option-values.mjs";
+import { write } from "./output.mjs";
 import { version } from "./package.mjs";
 
-const parser = yargs(hideBin(process.argv))
+const parser = yargs()
   .scriptName("specdecpp")
   .locale("en") // as the messages of the library are
   .parserConfiguration({ "greedy-arrays": false, "populate--": true })
@@ -54,7 +55,14 @@ const parser = yargs(hideBin(process.argv))
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 
 try {
-  await parser.wrap(Math.min(100, process.stdout.columns)).parseAsync();
+  let help = ""; // or the version
+  await parser
+    .wrap(Math.min(100, process.stdout.columns))
+    // Given a function, yargs leaves printing to us: its own ends with 0 whether or not it could be written.
+    .parseAsync(hideBin(process.argv), {}, (_error, _args, output) => {
+      help = output;
+    });
+  if (help !== "") await write(`${help}\n`);
 } catch (error) {
   process.exitCode = report(error);
 }

@@ -242,6 +242,22 @@ test("an output that cannot be written is a failure", () => {
   expect(status).toBe(1);
 });
 
+test.each([
+  ["--help", /^specdecpp <command>\n[^]*interrupted\.\n$/],
+  ["generate --help", /^specdecpp generate [^]*\nStop rules:[^]*\n$/],
+  ["--version", /^\d+\.\d+\.\d+\n$/],
+])("%s is written in full, and a failure where it cannot be", (option, whole) => {
+  const read = shell(`$CLI ${option} | cat; echo \${PIPESTATUS[0]} >&2`);
+  expect(read.stdout).toMatch(whole);
+  expect(read.stderr).toBe("0\n");
+  expect(shell(`$CLI ${option} > /dev/full`)).toMatchObject({
+    status: 1,
+    stderr: "specdecpp: ENOSPC: no space left on device, write\n",
+  });
+  const unread = shell(`$CLI ${option} | true; echo \${PIPESTATUS[0]}`);
+  expect(unread).toMatchObject({ stdout: "0\n", stderr: "" });
+});
+
 /** Ends with this status, prints nothing on stdout, and on stderr one line of this beginning. */
 function expectFailure(args: string[], status: number, stderr: RegExp, input?: Buffer): void {
   const result = cli(["generate", ...args], input ? { input } : {});
