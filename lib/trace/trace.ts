@@ -12,11 +12,11 @@ import {
   promptsFingerprint,
   vocabularyFingerprint,
 } from "./fingerprint";
-import { TraceWriter } from "./folder";
 import { traceArrays, traceFormat, type TraceHeader } from "./format";
 import { loadPair, type TracedPair } from "./pair";
 import { readPrompts } from "./prompts";
 import { encodeRecord, replyTokenBytes, rowBytes } from "./record";
+import { TraceWriter } from "./writer";
 
 /** A killed run loses what it was at of a shard, so one holds a few minutes' work at most. */
 const promptsPerShard = 16;

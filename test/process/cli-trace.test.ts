@@ -120,7 +120,7 @@ test("killed again and again and called again, a trace ends with the bytes of on
 }, 300_000);
 
 test("killed at steps of writing and called again, a trace ends with the same bytes", () => {
-  const library = JSON.stringify(path.join(root, "dist", "trace", "folder.js"));
+  const library = JSON.stringify(path.join(root, "dist", "trace", "writer.js"));
   const script = `
     const fs = require("node:fs/promises");
     let left = Number(process.env.STEPS);

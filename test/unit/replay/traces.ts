@@ -1,8 +1,8 @@
 // Traces made in memory.
 
 import type { TraceHeader, TraceRecord } from "../../../lib/trace/format";
-import { TraceWriter } from "../../../lib/trace/folder";
 import { encodeRecord, expandWalk, type StoredRecord } from "../../../lib/trace/record";
+import { TraceWriter } from "../../../lib/trace/writer";
 
 export interface Row {
   token: number;

@@ -11,8 +11,8 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { readTrace, readTraceHeader, type TraceHeader } from "../../../lib";
-import { TraceWriter } from "../../../lib/trace/folder";
 import { encodeRecord, type StoredRecord } from "../../../lib/trace/record";
+import { TraceWriter } from "../../../lib/trace/writer";
 import { rejection } from "../../support/expect-error";
 
 let temporary: string;
