@@ -3,7 +3,7 @@ import path from "node:path";
 import { Worker } from "node:worker_threads";
 import { abortError } from "../abort";
 import { SpecdecError } from "../errors";
-import { takeLock } from "./lock";
+import { takeLock } from "../lock";
 import {
   cancelMessage,
   type DownloadFailure,
@@ -17,6 +17,9 @@ const workerFile = path.join(__dirname, "..", "..", "dist", "download", "worker.
 
 /** How long the thread has to end by itself, so that what has come is on the disk. */
 const cancelMillis = 2000;
+
+/** Long, as the lock is kept by the program that the library is part of, whose event loop may be busy. */
+const staleMillis = 15_000;
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -106,7 +109,8 @@ class Download {
   async #write(reject: (error: unknown) => void): Promise<void> {
     const { lockName, onWait, signal } = this.settings;
     try {
-      this.#lock = takeLock(path.join(this.request.directory, lockName), {
+      this.#lock = takeLock(path.join(this.request.directory, `${lockName}.lock`), {
+        staleMillis,
         signal: AbortSignal.any([signal, this.#end.signal]),
         onWait,
         onLost: () => {
