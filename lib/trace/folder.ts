@@ -8,6 +8,8 @@ import { type ShardEntry, traceFormat, type TraceHeader } from "./format";
 
 export const headerName = "header.json";
 export const indexName = "index.jsonl";
+/** There as long as somebody writes. */
+export const lockName = "writer.lock";
 
 export function shardName(number: number): string {
   return `shard-${String(number).padStart(5, "0")}.bin`;

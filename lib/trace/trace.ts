@@ -13,6 +13,7 @@ import {
   vocabularyFingerprint,
 } from "./fingerprint";
 import { traceArrays, traceFormat, type TraceHeader } from "./format";
+import { lockFolder } from "./lock";
 import { loadPair, type TracedPair } from "./pair";
 import { readPrompts } from "./prompts";
 import { encodeRecord, replyTokenBytes, rowBytes } from "./record";
@@ -47,16 +48,19 @@ interface Prompt {
  * from. Called again with the same options it goes on where it was, and the folder ends with the same
  * bytes as if it had never been stopped.
  *
- * Rejects with a SpecdecError: ERR_TRACE_MISMATCH (the folder holds a trace of other options),
- * ERR_WRITE, ERR_TRACE_BROKEN, ERR_ABORTED, ERR_CONTEXT_FULL (no prompt fits), or as createEngine.
+ * Rejects with a SpecdecError: ERR_BUSY (another process or call is writing to the folder),
+ * ERR_TRACE_MISMATCH (it holds a trace of other options), ERR_WRITE, ERR_TRACE_BROKEN, ERR_ABORTED,
+ * ERR_CONTEXT_FULL (no prompt fits), or as createEngine.
  */
 export async function trace(given: TraceOptions): Promise<TraceResult> {
   const options = await downloaded(resolveTrace(given), given);
   const prompts = await selectPrompts(options);
+  // Before the models are loaded, which may take long.
+  await using lock = await lockFolder(options.out, given.signal);
   const pair = await loadPair(options, given);
   try {
     const header = await makeHeader(options, prompts, pair);
-    const writer = await TraceWriter.open(options.out, header);
+    const writer = await TraceWriter.open(options.out, header, lock.lost);
     try {
       return await run(options, given, prompts, pair, writer);
     } finally {

@@ -4,7 +4,7 @@ import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { SpecdecError } from "../errors";
-import { findHeader, headerName, indexName, shardName, usableEntries } from "./folder";
+import { findHeader, headerName, indexName, lockName, shardName, usableEntries } from "./folder";
 import type { ShardEntry, TraceHeader } from "./format";
 
 /** Of files that are not whole yet. */
@@ -25,13 +25,16 @@ export class TraceWriter {
   private constructor(
     private readonly folder: string,
     readonly entries: ShardEntry[],
+    private readonly lost: AbortSignal | undefined,
   ) {}
 
   /**
    * Begins a trace in a folder that is empty or not there, or goes on with one of the same header.
-   * Throws ERR_TRACE_MISMATCH, ERR_TRACE_BROKEN or ERR_WRITE.
+   * Throws ERR_TRACE_MISMATCH, ERR_TRACE_BROKEN or ERR_WRITE. Once `lost` aborts, the folder is
+   * another's: nothing in it is touched any more, and what would write throws the signal's reason.
    */
-  static async open(folder: string, header: TraceHeader): Promise<TraceWriter> {
+  static async open(folder: string, header: TraceHeader, lost?: AbortSignal): Promise<TraceWriter> {
+    lost?.throwIfAborted();
     const there = await findHeader(folder);
     if (there !== undefined) {
       const difference = differenceOf(there, header);
@@ -45,12 +48,13 @@ export class TraceWriter {
       return writing(folder, async () => {
         await removePartials(folder);
         await rewriteIndex(folder, entries);
-        return new TraceWriter(folder, entries);
+        return new TraceWriter(folder, entries, lost);
       });
     }
     return writing(folder, async () => {
       await mkdir(folder, { recursive: true });
-      const others = (await readdir(folder)).filter((name) => name !== headerName + partialSuffix);
+      const ours = [lockName, headerName + partialSuffix];
+      const others = (await readdir(folder)).filter((name) => !ours.includes(name));
       if (others.length > 0) {
         throw new SpecdecError(
           "ERR_WRITE",
@@ -58,7 +62,7 @@ export class TraceWriter {
         );
       }
       await replaceFile(folder, headerName, `${JSON.stringify(header, undefined, 2)}\n`);
-      return new TraceWriter(folder, []);
+      return new TraceWriter(folder, [], lost);
     });
   }
 
@@ -86,7 +90,7 @@ export class TraceWriter {
 
   /** Adds a record to the shard that is being written. */
   async add(record: Uint8Array, rows: number): Promise<void> {
-    await writing(this.folder, async () => {
+    await this.#writing(async () => {
       const shard = await this.#open();
       await shard.file.appendFile(record);
       shard.hash.update(record);
@@ -97,7 +101,7 @@ export class TraceWriter {
 
   /** Completes the shard; it covers the prompts [from, to). */
   async finishShard(from: number, to: number): Promise<void> {
-    await writing(this.folder, async () => {
+    await this.#writing(async () => {
       const { file, hash, rows, bytes } = await this.#open();
       await file.sync();
       await file.close();
@@ -122,8 +126,13 @@ export class TraceWriter {
   /** Leaves nothing of a shard that is not complete. */
   async close(): Promise<void> {
     await this.#shard?.file.close().catch(() => undefined); // closed already when its end failed
-    await rm(this.#partial, { force: true }).catch(() => undefined);
+    if (!this.lost?.aborted) await rm(this.#partial, { force: true }).catch(() => undefined);
     this.#shard = undefined;
+  }
+
+  async #writing(work: () => Promise<void>): Promise<void> {
+    this.lost?.throwIfAborted();
+    await writing(this.folder, work);
   }
 
   async #open(): Promise<OpenShard> {
@@ -174,17 +183,21 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-async function writing<T>(folder: string, work: () => Promise<T>): Promise<T> {
+/** What the file system refuses is ERR_WRITE. */
+export async function writing<T>(folder: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (SpecdecError.isInstance(cause)) throw cause;
-    throw new SpecdecError(
-      "ERR_WRITE",
-      `Cannot write the trace ${folder}: ${(cause as Error).message}. Check the folder, its permissions and the space that is left. Shards that are complete are kept; the same command goes on from there.`,
-      { cause },
-    );
+    throw SpecdecError.isInstance(cause) ? cause : writeError(folder, cause);
   }
+}
+
+export function writeError(folder: string, cause: unknown): SpecdecError {
+  return new SpecdecError(
+    "ERR_WRITE",
+    `Cannot write the trace ${folder}: ${(cause as Error).message}. Check the folder, its permissions and the space that is left. Shards that are complete are kept; the same command goes on from there.`,
+    { cause },
+  );
 }
 
 /** Paths differ from place to place; the fingerprints tell what is in the files. */

@@ -1,6 +1,6 @@
 // Traces of the embedded pair, by the library.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import {
@@ -13,6 +13,7 @@ import {
   type TraceRecord,
 } from "../../lib";
 import { promptSeed } from "../../lib/trace/fingerprint";
+import { TraceWriter } from "../../lib/trace/writer";
 import { demoDraft, demoTarget, gsm8k, plainEngine, threads } from "../support/demo";
 import { rejection } from "../support/expect-error";
 
@@ -227,6 +228,39 @@ test("aborted and called again, a trace ends with the bytes of one that was not"
   }
   await trace(options({ limit: 3, out }));
   expect(contents(out)).toEqual(contents(whole.out));
+});
+
+test("a folder that one call writes to is refused to another, and free when that has ended", async () => {
+  const out = path.join(folder, "twice");
+  const controller = new AbortController();
+  const { signal } = controller;
+  const writing = jest.spyOn(TraceWriter.prototype, "add");
+  const begun = new Promise<void>((resolve) => {
+    writing.mockImplementationOnce(() => {
+      resolve();
+      return new Promise((goOn) => {
+        signal.addEventListener("abort", () => {
+          goOn();
+        });
+      });
+    });
+  });
+  const first = trace(options({ limit: 2, out, signal }));
+  await begun;
+  const error = await rejection(trace(options({ limit: 2, out })), "ERR_BUSY");
+  expect(error.message).toContain(`${out} is being written`);
+  controller.abort();
+  await rejection(first, "ERR_ABORTED");
+  await trace(options({ limit: 2, out }));
+  expect(contents(out)).toEqual(contents((await trace(options({ limit: 2 }))).out));
+});
+
+test("where a model cannot be loaded no folder is left", async () => {
+  const out = path.join(folder, "none");
+  const target = { path: path.join(folder, "broken.gguf") };
+  writeFileSync(target.path, "no model");
+  await rejection(trace(options({ out, target })), "ERR_MODEL_LOAD");
+  expect(existsSync(out)).toBe(false);
 });
 
 test("plan and progress tell how much there is and how far it is", async () => {
