@@ -7,17 +7,10 @@ import {
 } from "./corrected-curve";
 import { type CostTable, pricesAt } from "./cost-table";
 import { type Prices, verifyMicros } from "./prices";
+import { Slowdown } from "./slowdown";
+import { enough, memory, Window } from "./window";
 
-/** How many of the last rounds of a kind count. Half of them can be out of line without an effect. */
-const memory = 15;
-/**
- * From so many values on their median counts. Of fewer the least does: a stall in the first of them would
- * keep a rule from what it could correct.
- */
-const enough = 5;
-/** After so many drafts of other lengths a length's oldest round is forgotten: a rule may avoid it for an outlier. */
-const patience = 100;
-/** So many plain rounds count as a draft there: a rule may have gone plain for prices of a cold start. */
+/** So many plain rounds count as a draft for what a window forgets: a rule may have gone plain for prices of a cold start. */
 const plainRoundsOfADraft = 8;
 /** For how many rounds prices are not worked out again. */
 const longestLasting = 8;
@@ -32,12 +25,14 @@ const measuredWeight = 5;
  * What drafting and verifying cost on this machine: a table to begin with, refined by every round.
  *
  * For each K the last rounds' times are kept as shares of what the table says for their context
- * length; their median corrects the table, and with it the K that have not come up: a machine that has
- * become slower is noticed by the rounds there are. Nothing is smoothed over K: the real curve has steps.
+ * length; their median corrects the table, and with it the K that have not come up. A machine that has
+ * become slower is noticed by the rounds there are, and is so for the K that do not come up now. Nothing
+ * is smoothed over K: the real curve has steps.
  */
 export class CostModel {
   readonly #verify: Window[];
   readonly #draftStep: Window;
+  readonly #slowdown = new Slowdown();
   /** What the draft takes to read a token beside others, as a share of a step. */
   readonly #reading = new Window(0);
   /** Microseconds of a round outside of its native halves: of plain ones, and of those with a draft. */
@@ -116,13 +111,19 @@ export class CostModel {
   }
 
   #correctionsWhere(which: (window: Window, K: number) => boolean): Corrections {
-    return this.#verify.map((window, K) => (which(window, K) ? window.typical : undefined));
+    const { factor } = this.#slowdown;
+    return this.#verify.map((window, K) => {
+      const { typical } = window;
+      return typical !== undefined && which(window, K) ? typical * factor : undefined;
+    });
   }
 
   #draftStepMicros(base: Prices): number {
     // What passes of the target show of a guess, they show of its unit.
-    const unit = this.measured ? 1 : (firstCorrection(this.#corrections) ?? 1);
-    return base.draftStepMicros * (this.#draftStep.typical ?? unit);
+    const { factor } = this.#slowdown;
+    const unit = this.measured ? factor : (firstCorrection(this.#corrections) ?? 1);
+    const { typical } = this.#draftStep;
+    return base.draftStepMicros * (typical === undefined ? unit : typical * factor);
   }
 
   /** The price of a plain round, V(0), if it was measured: in a calibration, or by plain rounds. */
@@ -156,7 +157,8 @@ export class CostModel {
     const base = this.#tabled(contextLength);
     // After plain rounds the draft has much to read, which is no step's price.
     if (draftSteps > 0 && unread <= 2) {
-      this.#draftStep.add(round.draftMicros / draftSteps / base.draftStepMicros);
+      const share = round.draftMicros / draftSteps / base.draftStepMicros;
+      this.#draftStep.add(share / this.#slowdown.factor);
     } else if (draftSteps > 0 && this.#draftStep.typical !== undefined) {
       const step = this.#draftStepMicros(base);
       const reading = (round.draftMicros - draftSteps * step) / (unread - 1) / step;
@@ -165,59 +167,11 @@ export class CostModel {
     }
     // After a drafted end of generation a row is left out; after a draft step nobody decodes plainly.
     if (stopReason !== "end" && (drafted > 0 || draftSteps === 0)) {
-      this.#verify[drafted]?.add(round.verifyMicros / verifyMicros(base, drafted), this.#age);
+      const share = round.verifyMicros / verifyMicros(base, drafted);
+      const window = this.#verify[drafted];
+      const usual = window?.median;
+      if (usual !== undefined) this.#slowdown.observe(share / usual);
+      window?.add(share / this.#slowdown.factor, this.#age);
     }
-  }
-}
-
-/** The last values that were added. */
-class Window {
-  readonly #values: number[];
-  #typical: number | undefined;
-  #hasNew = false;
-  /** The age from which on its oldest value is kept for some time more. */
-  #since = 0;
-
-  /** weight: how many values of 1 there are to begin with; trusted: from how many on the median counts, not the least. */
-  constructor(
-    private readonly weight: number,
-    private readonly trusted = enough,
-  ) {
-    this.#values = Array<number>(weight).fill(1);
-  }
-
-  /** age: the drafts until then. */
-  add(value: number, age = 0): void {
-    this.#hasNew = true;
-    this.#since = age;
-    this.#values.push(value);
-    if (this.#values.length > memory) this.#values.shift();
-    this.#typical = undefined;
-  }
-
-  /** Whether one value alone says what is typical. */
-  get single(): boolean {
-    return this.#values.length === 1;
-  }
-
-  /** One value for every so many drafts that added nothing here. */
-  forget(age: number): void {
-    for (; this.#hasNew && age - this.#since >= patience; this.#since += patience) {
-      this.#values.shift();
-      this.#typical = undefined;
-      this.#hasNew = this.#values.length > this.weight;
-    }
-  }
-
-  /** The median of these values, of few the least; undefined before the first that was added. Worked out when asked for: few rules ask. */
-  get typical(): number | undefined {
-    if (this.#hasNew) this.#typical ??= this.#found;
-    return this.#typical;
-  }
-
-  get #found(): number {
-    const sorted = [...this.#values].sort((a, b) => a - b);
-    const few = sorted.length < this.trusted;
-    return sorted[Math.floor(sorted.length / (few ? enough : 2))] ?? NaN;
   }
 }

@@ -278,3 +278,57 @@ test("after many rounds prices are worked out for several rounds at once", () =>
   expect(known.size).toBeLessThan(100);
   expect(model.prices(100).verifyMicros[4]).toBeGreaterThan(real(4) + 230);
 });
+
+/** Rounds of lengths by turns, each of which takes what it should, times a factor. */
+function play(model: CostModel, turns: number, factors: Record<number, number>): void {
+  for (let i = 0; i < turns; ++i) {
+    for (const [K, factor] of Object.entries(factors)) {
+      const [draftMicros, verifyMicros] = [factor * step * +K, factor * real(+K)];
+      model.observe(round(+K, { draftMicros, verifyMicros }), 100);
+      if (+K === 0) model.observe(round(0, { verifyMicros }), 100); // the first after a draft does not count
+    }
+  }
+}
+
+test.each([0.6, 1.7])(
+  "a machine that takes %d times as long does so at lengths that do not come up",
+  (factor) => {
+    const model = guess();
+    play(model, 20, { 0: 1, 4: 1, 8: 1 });
+    play(model, 20, { 0: factor });
+    const { draftStepMicros, verifyMicros } = model.prices(100);
+    for (const K of [0, 4, 8]) expect(verifyMicros[K]).toBeCloseTo(factor * real(K), 6);
+    expect(draftStepMicros).toBeCloseTo(factor * step, 6);
+    play(model, 20, { 4: factor });
+    play(model, 20, { 4: 1 });
+    for (const K of [0, 4, 8]) expect(model.prices(100).verifyMicros[K]).toBeCloseTo(real(K), 6);
+  },
+);
+
+test("one length that becomes dearer among others makes it alone dearer", () => {
+  const model = guess();
+  play(model, 20, { 0: 1, 4: 1, 8: 1 });
+  play(model, 20, { 0: 1, 4: 1.7, 8: 1 });
+  const { verifyMicros } = model.prices(100);
+  for (const K of [0, 8]) expect(verifyMicros[K]).toBeCloseTo(real(K), 6);
+  expect(verifyMicros[4]).toBeCloseTo(1.7 * real(4), 6);
+});
+
+test("stalls, less than half of all rounds, are not taken for a machine that has become slower", () => {
+  const model = guess();
+  play(model, 20, { 0: 1, 4: 1 });
+  for (let i = 0; i < 20; ++i) {
+    play(model, 1, { 4: 9 });
+    play(model, 2, { 4: 1 });
+  }
+  for (const K of [0, 4]) expect(model.prices(100).verifyMicros[K]).toBeCloseTo(real(K), 6);
+});
+
+test("many stalls at once make a length dear, and no others", () => {
+  const model = guess();
+  play(model, 20, { 0: 1, 4: 1, 8: 1 });
+  play(model, 15, { 4: 9 });
+  const { verifyMicros } = model.prices(100);
+  for (const K of [0, 8]) expect(verifyMicros[K]).toBeCloseTo(real(K), 6);
+  expect(verifyMicros[4]).toBeCloseTo(9 * real(4), 6);
+});

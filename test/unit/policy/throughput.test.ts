@@ -145,6 +145,23 @@ test("stalls, of which the first rounds have some, leave it faster than any fixe
   expect(mean).toBeLessThan(0.995); // 1.007 where one stall alone makes a length dear
 });
 
+test("a machine that is now slower and now faster leaves it faster than any fixed length", () => {
+  const on = replies(12);
+  const fixed = bestFixedMicros(on, rising);
+  const ratios = Array.from({ length: 8 }, (_, seed) => {
+    const random = uniform(seed);
+    let [speed, left] = [1, 0];
+    const slowdown = (): number => {
+      if (left-- === 0)
+        [speed, left] = [[0.7, 1, 1.4][Math.floor(3 * random())]!, Math.floor(30 + 150 * random())];
+      return speed * (0.92 + 0.16 * random());
+    };
+    return cold(on, rising, slowdown).micros / fixed;
+  });
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
+  expect(mean).toBeLessThan(0.985); // 1.000 where lengths out of use keep the price of another speed
+});
+
 test.each([
   ["flat prices", flat],
   ["a dear second row", dearSecondRow],
