@@ -1,0 +1,53 @@
+"""Prompts of HumanEval's form, a signature with its docstring, from the functions of Python packages.
+
+Usage: python3 scripts/docstring-prompts.py PACKAGE_FOLDER... > prompts.jsonl
+
+Each folder gives at most 400 prompts of 60 to 420 characters, drawn with a seed; tests are left out.
+"""
+
+import ast
+import json
+import random
+import sys
+import textwrap
+from pathlib import Path
+
+PER_PACKAGE = 400
+CHARACTERS = range(60, 421)
+LEFT_OUT = {"tests", "test", "conftest.py", "benchmarks"}
+
+
+def heads(package):
+    for path in sorted(Path(package).rglob("*.py")):
+        if LEFT_OUT & set(path.parts):
+            continue
+        try:
+            source = path.read_text()
+            tree = ast.parse(source)
+        except (UnicodeDecodeError, SyntaxError, ValueError, OSError):
+            continue
+        lines = source.splitlines()
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef) or not ast.get_docstring(node) or len(node.body) < 2:
+                continue
+            head = "\n".join(lines[node.lineno - 1 : node.body[0].end_lineno]).lstrip()
+            yield textwrap.dedent(" " * node.col_offset + head)
+
+
+def main(packages):
+    random.seed(1)
+    seen, chosen = set(), []
+    for package in packages:
+        own = []
+        for head in heads(package):
+            if len(head) in CHARACTERS and head not in seen:
+                seen.add(head)
+                own.append(head)
+        random.shuffle(own)
+        chosen += own[:PER_PACKAGE]
+    random.shuffle(chosen)
+    for head in chosen:
+        print(json.dumps({"prompt": head}))
+
+
+main(sys.argv[1:])
