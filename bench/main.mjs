@@ -59,7 +59,13 @@ const settings = rules.flatMap((/** @type {string} */ stopRule) => {
   return [...(needsHead(name) ? [] : [without]), ...using];
 });
 
-const cells = cellsOf(options).map((cell) => ({ ...cell, draft, cold, turns }));
+const cells = cellsOf(options).map((cell) => ({
+  ...cell,
+  draft,
+  cold,
+  // What shares a process, so that others are not compared with them.
+  turns: turns ? settings.map(({ name }) => name).join() : "",
+}));
 
 /** @param {(typeof cells)[0]} cell */
 async function runnerOf({ set, ratio, temperature, limit, maxTokens, threads }) {
@@ -90,7 +96,7 @@ async function runnerOf({ set, ratio, temperature, limit, maxTokens, threads }) 
         settings.map((one) => settingOf(one, seed)),
       );
     together.set(seed, trials);
-    return firstOf(trials.slice(settings.indexOf(setting)));
+    return firstOf([trials[settings.indexOf(setting)]]);
   };
 }
 

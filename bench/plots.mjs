@@ -30,7 +30,7 @@ const values = parseOptions("Pictures of what the benchmarks measured.", {
 /**
  * @typedef {import("./record.mjs").Trial} Trial
  * @typedef {ReturnType<typeof summarize>[0]} Row
- * @typedef {{ set: string, ratio: string, temperature: number, draft?: string, cold?: boolean, stage?: string, threads: number }} Cell
+ * @typedef {{ set: string, ratio: string, temperature: number, draft?: string, cold?: boolean, turns?: string, stage?: string, threads: number }} Cell
  */
 
 const setNames = { gsm8k: "GSM8K", humaneval: "HumanEval" };
@@ -78,7 +78,9 @@ const drawnFrom =
 
 /** @param {any[]} lines of npm run bench */
 async function drawRules(lines) {
-  const cells = byCell(lines).filter(({ cell }) => cell.draft === "demo" && !cell.cold);
+  const all = byCell(lines).filter(({ cell }) => cell.draft === "demo" && !cell.cold);
+  const byTurns = all.filter(({ cell }) => cell.turns !== "");
+  const cells = byTurns.length > 0 ? byTurns : all; // they scatter less
   const bars = [];
   const points = [];
   const horizontal = [];

@@ -1,6 +1,6 @@
 // Trials in a process of their own: each generates from every prompt under one setting, all of them by
 // turns, prompt by prompt, each with an engine of its own. Prints a line of JSON, the samples of each.
-// Usage: node bench/trial.mjs < SETTINGS (JSON; see runTrials in trials.mjs)
+// Usage: node bench/trial.mjs < SETTINGS (JSON; see runTurns in trials.mjs)
 
 import { text } from "node:stream/consumers";
 import { makeEngine } from "./setting.mjs";

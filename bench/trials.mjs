@@ -17,7 +17,7 @@ const { compareSpeeds } = createRequire(import.meta.url)("../dist/bench/speeds.j
  */
 
 /**
- * Runs a trial in a process of its own, which meets no calibration of the user's.
+ * Runs trials in a process of their own, which meets no calibration of the user's.
  * @param {string} script
  * @param {object} setting what the script reads from stdin
  * @returns {{ samples: Sample[] }[]} what it prints, trial by trial
@@ -31,7 +31,7 @@ export function runProcess(script, setting) {
     env: { ...process.env, XDG_CACHE_HOME: emptyCache, LOCALAPPDATA: emptyCache, HOME: emptyCache },
   });
   if (child.status !== 0) throw new Error(`the trial ${script} failed: ${JSON.stringify(setting)}`);
-  return JSON.parse(child.stdout).trials;
+  return JSON.parse(child.stdout);
 }
 
 const emptyCache = path.join(root, "build", "bench", "no-calibrations");
@@ -51,7 +51,7 @@ export function runTrial(prompts, setting) {
   return firstOf(runTurns(prompts, [setting]));
 }
 
-/** @param {{ samples: Sample[] }[]} trials */
+/** @param {readonly ({ samples: Sample[] } | undefined)[]} trials */
 export function firstOf([trial]) {
   if (trial === undefined) throw new Error("a process without a trial");
   return trial;
@@ -92,7 +92,7 @@ export function runCells(cells, repetitions, record) {
  * @param {readonly T[]} items
  * @param {number} seed
  */
-function shuffled(items, seed) {
+export function shuffled(items, seed) {
   const left = [...items];
   let state = seed * 7919;
   return Array.from({ length: items.length }, () => {

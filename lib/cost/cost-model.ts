@@ -169,8 +169,8 @@ export class CostModel {
     if (stopReason !== "end" && (drafted > 0 || draftSteps === 0)) {
       const share = round.verifyMicros / verifyMicros(base, drafted);
       const window = this.#verify[drafted];
-      const usual = window?.median;
-      if (usual !== undefined) this.#slowdown.observe(share / usual);
+      if (window?.full && window.typical !== undefined)
+        this.#slowdown.observe(share / window.typical);
       window?.add(share / this.#slowdown.factor, this.#age);
     }
   }

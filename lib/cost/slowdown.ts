@@ -1,9 +1,13 @@
 /** How many of the last rounds tell it. Fewer than half of them can be out of line without an effect. */
 const memory = 9;
-/** By how many standard errors of their median they have to differ from what was thought. */
-const clearly = 3;
-/** What is more than that, as a logarithm, is many stalls at once. It would spoil what is known of lengths. */
-const most = Math.LN2;
+/**
+ * By how many standard errors of their median, and at the least, they have to differ from what was thought, as
+ * logarithms. What is less is left to each length's own rounds: if every chance were followed, the factor would
+ * wander, as what is typical is kept by it.
+ */
+const clearly = { errors: 3, least: 0.2 };
+/** What is more than that is many stalls at once. It would spoil what is known of lengths. */
+const most = Math.log(4);
 
 /**
  * How many times as long as before rounds take now: a machine that has become slower, or faster, shows it
@@ -27,9 +31,9 @@ export class Slowdown {
     if (this.#last.length > memory) this.#last.shift();
     const log = median(this.#last);
     const deviation = 1.48 * median(this.#last.map((value) => Math.abs(value - log)));
-    // Of a median, 1.25; what is typical is the median of as few.
-    const error = (1.25 * Math.SQRT2 * deviation) / Math.sqrt(memory);
-    if (Math.abs(log) > most || Math.abs(log - this.#log) <= clearly * error) return;
+    const error = (1.25 * deviation) / Math.sqrt(memory);
+    const needed = Math.max(clearly.least, clearly.errors * error);
+    if (Math.abs(log) > most || Math.abs(log - this.#log) <= needed) return;
     this.#log = log;
     this.#factor = Math.exp(log);
   }

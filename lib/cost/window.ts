@@ -47,21 +47,20 @@ export class Window {
     }
   }
 
-  /** The median of these values, of few the least; undefined before the first that was added. Worked out when asked for: few rules ask. */
+  /** The median of these values, of few the least; undefined before the first that was added. */
   get typical(): number | undefined {
-    if (this.#hasNew)
-      this.#typical ??= this.#quantile(this.#values.length < this.trusted ? enough : 2);
+    if (this.#hasNew) this.#typical ??= this.#found;
     return this.#typical;
   }
 
-  /** The median, also of values to begin with; undefined if they are few. */
-  get median(): number | undefined {
-    return this.#values.length < memory ? undefined : this.#quantile(2);
+  /** Whether there are as many as count: then what is typical is sure. */
+  get full(): boolean {
+    return this.#values.length === memory;
   }
 
-  /** The value below which a part of them lie, of so many parts. */
-  #quantile(parts: number): number {
+  get #found(): number {
     const sorted = [...this.#values].sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / parts)] ?? NaN;
+    const few = sorted.length < this.trusted;
+    return sorted[Math.floor(sorted.length / (few ? enough : 2))] ?? NaN;
   }
 }

@@ -1,6 +1,7 @@
 import type { RoundInfo } from "../../../lib";
 import { CostModel } from "../../../lib/cost/cost-model";
 import { guessCosts } from "../../../lib/cost/cost-table";
+import { uniform } from "../../../lib/random";
 import { costsAt } from "./support";
 
 const maxDraft = 16;
@@ -318,11 +319,22 @@ test("stalls, less than half of all rounds, are not taken for a machine that has
   const model = guess();
   play(model, 20, { 0: 1, 4: 1 });
   for (let i = 0; i < 20; ++i) {
-    play(model, 1, { 4: 9 });
+    play(model, 1, { 4: 1.9 });
     play(model, 2, { 4: 1 });
   }
   for (const K of [0, 4]) expect(model.prices(100).verifyMicros[K]).toBeCloseTo(real(K), 6);
 });
+
+test.each([1, 2, 3, 4])(
+  "times that scatter about the same leave the price of plain rounds that do not come up (%d)",
+  (seed) => {
+    const random = uniform(seed);
+    const model = guess();
+    play(model, 20, { 0: 1, 4: 1, 8: 1 });
+    for (let i = 0; i < 2000; ++i) play(model, 1, { 4: 0.92 + 0.16 * random() });
+    expect(Math.abs(model.prices(100).verifyMicros[0]! / real(0) - 1)).toBeLessThan(0.05);
+  },
+);
 
 test("many stalls at once make a length dear, and no others", () => {
   const model = guess();

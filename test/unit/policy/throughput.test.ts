@@ -148,7 +148,7 @@ test("stalls, of which the first rounds have some, leave it faster than any fixe
 test("a machine that is now slower and now faster leaves it faster than any fixed length", () => {
   const on = replies(12);
   const fixed = bestFixedMicros(on, rising);
-  const ratios = Array.from({ length: 8 }, (_, seed) => {
+  const ratios = Array.from({ length: 32 }, (_, seed) => {
     const random = uniform(seed);
     let [speed, left] = [1, 0];
     const slowdown = (): number => {
@@ -159,7 +159,7 @@ test("a machine that is now slower and now faster leaves it faster than any fixe
     return cold(on, rising, slowdown).micros / fixed;
   });
   const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
-  expect(mean).toBeLessThan(0.985); // 1.000 where lengths out of use keep the price of another speed
+  expect(mean).toBeLessThan(0.992); // 0.996 where lengths out of use keep the price of another speed
 });
 
 test.each([
