@@ -32,22 +32,27 @@ export async function takeLock(
   { staleMillis, signal, onWait, onAlive, onLost }: Settings,
 ): Promise<() => Promise<void>> {
   const { lock } = loadLibrary();
-  const holder = new Holder(path, staleMillis);
+  const holder = new Holder(path);
   for (let first = true; !signal.aborted; first = false) {
     await mkdir(dirname(path), { recursive: true }); // each time: a holder may take it along
     try {
       return await lock(path, {
         lockfilePath: path,
-        stale: staleMillis,
+        // By the clock of the day, which may be set, and be another on another machine: Holder decides.
+        stale: Infinity,
         update: signMillis,
         realpath: false,
         onCompromised: onLost,
       });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ELOCKED") throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      // ENOENT: a holder has taken the folder along after all.
+      if (code !== "ELOCKED" && code !== "ENOENT") throw error;
     }
     if (first) onWait?.();
-    if (await holder.isAlive()) onAlive?.();
+    const { signs, silentMillis } = await holder.look();
+    if (signs > 0) onAlive?.();
+    if (silentMillis > staleMillis) await rmdir(path).catch(() => undefined);
     await setTimeout(pollMillis, undefined, { signal }).catch(() => undefined);
   }
   throw abortError(signal);
@@ -57,28 +62,22 @@ export async function takeLock(
 class Holder {
   #sign: number | undefined;
   #since = 0;
+  #signs = 0;
 
-  constructor(
-    private readonly path: string,
-    private readonly staleMillis: number,
-  ) {}
+  constructor(private readonly path: string) {}
 
-  /** Whether it has given a sign of life since this was asked first. */
-  async isAlive(): Promise<boolean> {
+  /** How many signs of life there have been since the first look, and how long there has been none. */
+  async look(): Promise<{ signs: number; silentMillis: number }> {
     const sign = await stat(this.path).then(
       ({ mtimeMs }) => mtimeMs,
       () => undefined, // given back
     );
-    if (sign === undefined) return false;
-    const before = this.#sign;
-    if (sign !== before) {
+    if (sign === undefined || sign !== this.#sign) {
+      if (sign !== undefined && this.#sign !== undefined) this.#signs += 1;
       this.#sign = sign;
       this.#since = performance.now();
-    } else if (performance.now() - this.#since > this.staleMillis) {
-      // Its time would be over long ago, were it not in the future: a clock has been set meanwhile.
-      await rmdir(this.path).catch(() => undefined);
     }
-    return before !== undefined && sign !== before;
+    return { signs: this.#signs, silentMillis: performance.now() - this.#since };
   }
 }
 

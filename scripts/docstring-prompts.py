@@ -17,12 +17,12 @@ CHARACTERS = range(60, 421)
 LEFT_OUT = {"tests", "test", "conftest.py", "benchmarks"}
 
 
-def heads(package):
+def signatures(package):
     for path in sorted(Path(package).rglob("*.py")):
-        if LEFT_OUT & set(path.parts):
+        if LEFT_OUT & set(path.relative_to(package).parts):
             continue
         try:
-            source = path.read_text()
+            source = path.read_text(encoding="utf-8")
             tree = ast.parse(source)
         except (UnicodeDecodeError, SyntaxError, ValueError, OSError):
             continue
@@ -30,8 +30,8 @@ def heads(package):
         for node in ast.walk(tree):
             if not isinstance(node, ast.FunctionDef) or not ast.get_docstring(node) or len(node.body) < 2:
                 continue
-            head = "\n".join(lines[node.lineno - 1 : node.body[0].end_lineno]).lstrip()
-            yield textwrap.dedent(" " * node.col_offset + head)
+            lines_of_it = "\n".join(lines[node.lineno - 1 : node.body[0].end_lineno]).lstrip()
+            yield textwrap.dedent(" " * node.col_offset + lines_of_it)
 
 
 def main(packages):
@@ -39,15 +39,15 @@ def main(packages):
     seen, chosen = set(), []
     for package in packages:
         own = []
-        for head in heads(package):
-            if len(head) in CHARACTERS and head not in seen:
-                seen.add(head)
-                own.append(head)
+        for signature in signatures(package):
+            if len(signature) in CHARACTERS and signature not in seen:
+                seen.add(signature)
+                own.append(signature)
         random.shuffle(own)
         chosen += own[:PER_PACKAGE]
     random.shuffle(chosen)
-    for head in chosen:
-        print(json.dumps({"prompt": head}))
+    for signature in chosen:
+        print(json.dumps({"prompt": signature}))
 
 
 main(sys.argv[1:])

@@ -26,6 +26,9 @@ export async function lockFolder(
 ): Promise<FolderLock> {
   const lost = new AbortController();
   const made = await writing(folder, () => mkdir(folder, { recursive: true }));
+  const removeMade = async (): Promise<void> => {
+    if (made !== undefined) await rmdir(folder).catch(() => undefined); // something is in it
+  };
   const giveBack = await writing(folder, () =>
     takeLock(path.join(folder, lockName), {
       staleMillis,
@@ -40,12 +43,15 @@ export async function lockFolder(
         lost.abort("syscall" in cause ? writeError(folder, cause) : takenOver(folder, cause));
       },
     }),
-  );
+  ).catch(async (error: unknown) => {
+    await removeMade();
+    throw error;
+  });
   return {
     lost: lost.signal,
     async [Symbol.asyncDispose]() {
       await giveBack().catch(() => undefined); // it was lost, or its folder is gone
-      if (made !== undefined) await rmdir(folder).catch(() => undefined); // something is in it
+      await removeMade();
     },
   };
 }

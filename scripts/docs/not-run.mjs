@@ -12,7 +12,10 @@ export const notRun = [
   [/^npx specdecpp bench /, "measures for two minutes; run by test/process/cli-bench.test.ts"],
   [/ hf:user\/repo/, "needs the network; run by test/process/download.test.ts"],
   [/ Vulkan0 | --gpu-layers /, "needs a GPU; run by test/process/vulkan.test.ts"],
-  [/gsm8k-test-500\.jsonl/, "how the embedded head was made, of prompts that are not kept"],
+  [
+    /gsm8k-(test-500|train-600)\.jsonl|docstrings\.jsonl/,
+    "how the embedded head was made, of prompts that are not kept",
+  ],
   [/^npx specdecpp train /, "trains for minutes; run by test/model/head.test.ts"],
   [/ --head paper\.gguf /, "needs the head of a command that is not run"],
   [/^npx specdecpp import-head /, "imports somebody's file"],

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { SpecdecError, TraceHeader } from "../../../lib";
 import { lockFolder } from "../../../lib/trace/lock";
 import { TraceWriter } from "../../../lib/trace/writer";
@@ -61,17 +62,24 @@ test.each([
   mkdirSync(lockPath, { recursive: true });
   const sign = Date.now() / 1000 + seconds;
   utimesSync(lockPath, sign, sign);
-  await using lock = await lockFolder(folder);
-  expect(lock.lost.aborted).toBe(false);
+  await (await lockFolder(folder))[Symbol.asyncDispose]();
+  expect(existsSync(lockPath)).toBe(false);
 });
 
 test("waiting for a holder to be seen dead or alive can be aborted", async () => {
   mkdirSync(lockPath, { recursive: true });
   const controller = new AbortController();
   const waiting = lockFolder(folder, controller.signal);
+  await setTimeout(400); // it looks every 250 ms
   controller.abort();
-  await rejection(waiting, "ERR_ABORTED");
+  const ended = await Promise.race([rejection(waiting, "ERR_ABORTED"), setTimeout(2500)]);
+  expect(ended).toBeDefined(); // a holder is taken for dead after 5 s
   expect(existsSync(lockPath)).toBe(true);
+});
+
+test("a folder that was made for a lock that is not taken goes again", async () => {
+  await rejection(lockFolder(folder, AbortSignal.abort()), "ERR_ABORTED");
+  expect(existsSync(folder)).toBe(false);
 });
 
 test("a folder that cannot be made is told of", async () => {
