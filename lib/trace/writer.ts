@@ -105,6 +105,7 @@ export class TraceWriter {
       const { file, hash, rows, bytes } = await this.#open();
       await file.sync();
       await file.close();
+      this.lost?.throwIfAborted();
       const name = shardName(this.entries.length);
       await rename(this.#partial, path.join(this.folder, name));
       await syncFolder(this.folder);
