@@ -55,7 +55,9 @@ const settings = rules.flatMap((/** @type {string} */ stopRule) => {
   const head = options.head;
   if (!mayUseHead(name)) return [without];
   const using =
-    head === undefined ? [] : [{ name: `${stopRule} + head`, options: { stopRule, head } }];
+    head === undefined
+      ? []
+      : [{ name: needsHead(name) ? stopRule : `${stopRule} + head`, options: { stopRule, head } }];
   return [...(needsHead(name) ? [] : [without]), ...using];
 });
 

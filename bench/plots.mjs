@@ -60,7 +60,11 @@ function conditionsOf(lines) {
   return `${processor}, ${cores} cores, ${system.split(" ").slice(0, 2).join(" ")}, Node ${node.slice(1)}, llama.cpp ${llamaCpp}`;
 }
 
-const names = (/** @type {Trial[]} */ trials) => [...new Set(trials.map(({ name }) => name))];
+/** As trials ran in a random order, the names by the alphabet, numbers by their size. @param {Trial[]} trials */
+const names = (trials) =>
+  [...new Set(trials.map(({ name }) => name))].sort((a, b) =>
+    a.localeCompare(b, "en", { numeric: true }),
+  );
 const isFixed = (/** @type {string} */ name) => name.startsWith("fixed:");
 
 /** @param {Row[]} rows */
@@ -79,7 +83,7 @@ const drawnFrom =
 /** @param {any[]} lines of npm run bench */
 async function drawRules(lines) {
   const all = byCell(lines).filter(({ cell }) => cell.draft === "demo" && !cell.cold);
-  const byTurns = all.filter(({ cell }) => cell.turns !== "");
+  const byTurns = all.filter(({ cell }) => cell.turns);
   const cells = byTurns.length > 0 ? byTurns : all; // they scatter less
   const bars = [];
   const points = [];

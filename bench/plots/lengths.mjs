@@ -99,8 +99,9 @@ export function drawLengths({ title, subtitle, columns, points, lines }) {
           from: { data: "rules" },
           encode: {
             update: {
-              x: { value: width },
-              align: { value: "right" },
+              // Plain decoding's on the other side, since the lines may be close to each other.
+              x: { signal: `datum.own ? ${width} : 4` },
+              align: { signal: "datum.own ? 'right' : 'left'" },
               y: y("value"),
               dy: { signal: "datum.below ? 13 : -5" },
               text: { field: "label" },

@@ -97,6 +97,16 @@ test("rules have a bar each, the best fixed length one, and a line over all leng
   expect(picture("costs-1-10.svg")).toContain("T, drafted for by D");
 });
 
+test("a line goes from the shortest length to the longest, whichever ran first", () => {
+  const millis = { "fixed:10": 50, "fixed:2": 80, none: 100, "fixed:1": 40 };
+  expect(draw("rules", trials(millis, { draft: "demo", cold: false })).status).toBe(0);
+  const svg = picture("draft-length.svg");
+  const [, path = ""] = /class="mark-line .*?<path d="([^"]+)"/s.exec(svg) ?? [];
+  const x = [...path.matchAll(/[ML](-?[\d.]+)[, ]/g)].map((match) => Number(match[1]));
+  expect(x).toHaveLength(3);
+  expect(x).toEqual([...x].sort((a, b) => a - b));
+});
+
 test("of each peer the fastest setting has a bar, over specdecpp's plain decoding", () => {
   const millis = {
     "specdecpp, plain": 100,
