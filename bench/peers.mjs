@@ -18,6 +18,12 @@ import { firstOf, runCells, runProcess, runTrial, summarize } from "./trials.mjs
 const specdecpp = createRequire(import.meta.url)("..");
 const contextSize = 512;
 
+/**
+ * node-llama-cpp's predictor at times waits for ever for its own draft, where passes are short: then nothing
+ * keeps the process, which ends. It runs again.
+ */
+const triesOfPredictor = 20;
+
 /** How many settings of each peer's grid go into the comparison. */
 const finalists = 3;
 
@@ -117,13 +123,17 @@ async function runnerOf({ set, ratio, temperature, limit, maxTokens, threads }) 
     }
     if (setting.system === "node-llama-cpp") {
       return firstOf(
-        runProcess("peers/node-llama-cpp.mjs", {
-          ...common,
-          options: setting.options,
-          prompts: tokensOf(measured),
-          warmup: tokensOf(warmup),
-          seed,
-        }),
+        runProcess(
+          "peers/node-llama-cpp.mjs",
+          {
+            ...common,
+            options: setting.options,
+            prompts: tokensOf(measured),
+            warmup: tokensOf(warmup),
+            seed,
+          },
+          triesOfPredictor,
+        ),
       );
     }
     const samples = measured.map(({ text, tokens }, prompt) => {

@@ -20,9 +20,10 @@ const { compareSpeeds } = createRequire(import.meta.url)("../dist/bench/speeds.j
  * Runs trials in a process of their own, which meets no calibration of the user's.
  * @param {string} script
  * @param {object} setting what the script reads from stdin
+ * @param {number} [tries] how often it may end without a result before that is an error
  * @returns {{ samples: Sample[] }[]} what it prints, trial by trial
  */
-export function runProcess(script, setting) {
+export function runProcess(script, setting, tries = 1) {
   const child = spawnSync(process.execPath, [path.join(import.meta.dirname, script)], {
     input: JSON.stringify(setting),
     encoding: "utf8",
@@ -31,6 +32,10 @@ export function runProcess(script, setting) {
     env: { ...process.env, XDG_CACHE_HOME: emptyCache, LOCALAPPDATA: emptyCache, HOME: emptyCache },
   });
   if (child.status !== 0) throw new Error(`the trial ${script} failed: ${JSON.stringify(setting)}`);
+  if (child.stdout === "") {
+    if (tries > 1) return runProcess(script, setting, tries - 1);
+    throw new Error(`the trial ${script} ended without a result: ${JSON.stringify(setting)}`);
+  }
   return JSON.parse(child.stdout);
 }
 

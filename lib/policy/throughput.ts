@@ -1,4 +1,5 @@
 import { type Prices, verifyMicros } from "../cost/prices";
+import { logit, sigmoid } from "../log-odds";
 import { AcceptanceBelief, type Start } from "./acceptance-belief";
 import { Pace } from "./pace";
 import type {
@@ -72,6 +73,9 @@ const shortestRest = 4;
 const longestRest = 256;
 /** After so many drafts that were given up after their first step, one after the other, it does not draft. */
 const patience = 4;
+
+/** By how much more log-odds than on the whole a place may have where drafting pays. */
+const ease = 0.6;
 
 /** The acceptance that a trial hopes for. */
 const hopedFor = 0.8;
@@ -204,9 +208,15 @@ class Regime {
       length,
       this.#catchUpMicros,
     );
-    // R may be thought too high. What a fixed length comes to is worth drafting for all the same.
-    const { drafted } = bestRound(prices, first, later, length, this.#catchUpMicros);
-    if (first < (step[0] ?? 0) && drafted === 0) return { length: 0 };
+    // A gate drafts where that is easier than on the whole; whether it is tells the first step alone.
+    const { drafted } = bestRound(
+      prices,
+      easier(first),
+      easier(later),
+      length,
+      this.#catchUpMicros,
+    );
+    if (drafted === 0) return { length: 0 };
     return { length, survival: { ...this.#belief.estimates(), step, draw } };
   }
 
@@ -289,6 +299,11 @@ function tokensOf(draft: readonly DraftedToken[]): number {
     tokens += survival;
   }
   return tokens;
+}
+
+/** An acceptance in places that are easier than usual. */
+function easier(acceptance: number): number {
+  return sigmoid(logit(acceptance) + ease);
 }
 
 /** The round of a fixed length with the most tokens for its time, plain decoding included. */

@@ -1,6 +1,6 @@
 /** Rounds without a draft before one is tried: at first, and at most where trials are cheap. */
 const shortestWait = 16;
-const longestWait = 128;
+const longestWait = 112;
 /** The share of the time that trials may cost where they are not; and how rare they become for it. */
 const share = 0.01;
 const rarest = 1024;

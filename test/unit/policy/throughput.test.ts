@@ -51,6 +51,17 @@ test.each([
   );
 });
 
+test("where no fixed length pays it drafts in the places where drafting does", () => {
+  const dear: Prices = {
+    draftStepMicros: 1200,
+    verifyMicros: [10_000, ...Array.from({ length: maxDraft }, (_, i) => 17_000 + 3000 * i)],
+  };
+  const on = replies(40);
+  const plain = tokensOf(on) * dear.verifyMicros[0]!;
+  expect(bestFixedMicros(on, dear)).toBe(plain);
+  expect(total(play("throughput", on, dear).micros)).toBeLessThan(0.97 * plain);
+});
+
 test("a head that knows what is accepted takes it a good part of the way to the bound", () => {
   const logits = (reply: Reply): Reply => {
     const known = reply.ratio.map((ratio) => {

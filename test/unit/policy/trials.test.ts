@@ -15,7 +15,7 @@ test("trials that do not pay come ever more rarely, but do not cease", () => {
     expect(trials.judge(-1, 1)).toBe(false);
     return rounds;
   });
-  expect(waits).toEqual([16, 32, 64, 128, 128, 128]);
+  expect(waits).toEqual([16, 32, 64, 112, 112, 112]);
 });
 
 test("dear trials become as rare as keeps their cost to a hundredth of the time, within bounds", () => {
