@@ -105,7 +105,7 @@ export class RunningCli {
 }
 
 /** What a --json run printed, which the caller knows the shape of. */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- in place of a cast by each caller
 export function json<T>(result: { stdout: string }): T {
   return JSON.parse(result.stdout) as T;
 }

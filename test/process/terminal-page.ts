@@ -7,9 +7,9 @@ export function terminalPage(text: string): string {
   let classes: string[] = [];
   const spans = text
     .replaceAll("\r", "")
-    .split(/(\x1b\[[\d;]*m)/) // eslint-disable-line no-control-regex
+    .split(/(\x1b\[[\d;]*m)/) // eslint-disable-line no-control-regex -- what a terminal gets
     .map((part) => {
-      const code = /^\x1b\[(\d*)m$/.exec(part)?.[1]; // eslint-disable-line no-control-regex
+      const code = /^\x1b\[(\d*)m$/.exec(part)?.[1]; // eslint-disable-line no-control-regex -- what a terminal gets
       if (code === undefined) return `<span class="${classes.join(" ")}">${readable(part)}</span>`;
       if (code in colours) classes = [...classes, colours[code]!];
       else if (code === "1") classes = [...classes, "bold"];
@@ -22,7 +22,7 @@ export function terminalPage(text: string): string {
 
 function readable(text: string): string {
   return text
-    .replace(/\x1b(\[[?\d;]*[A-Za-z]|[78])/g, "") // eslint-disable-line no-control-regex
+    .replace(/\x1b(\[[?\d;]*[A-Za-z]|[78])/g, "") // eslint-disable-line no-control-regex -- what a terminal gets
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;");
 }
